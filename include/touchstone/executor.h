@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "touchstone/dataset.h"
+#include "touchstone/optimizer.h"
+#include "touchstone/plan.h"
+
+namespace touchstone {
+
+/// Which of a data set's two halves.
+enum class Split : std::uint8_t { training, test };
+
+/// What an executor is made for.
+struct ExecutorSettings {
+  ExecutionPlan plan;
+  Normalisation normalisation;
+  OptimizerSettings optimizer;
+  std::int64_t batch_size = 64;  ///< the largest mini-batch that train() will be given
+};
+
+/// Sums over the samples of some steps, or of an evaluation.
+struct Metrics {
+  double loss_sum = 0;       ///< sum of the samples' losses
+  std::int64_t correct = 0;  ///< samples whose largest logit is the label's
+  std::int64_t count = 0;    ///< samples
+  /// The first step (counted as in TrainingSteps::first_step) whose loss was NaN or infinite; -1 where there was none.
+  std::int64_t first_non_finite_step = -1;
+
+  /// Adds `other`, whose steps come later.
+  Metrics& operator+=(const Metrics& other);
+  [[nodiscard]] double mean_loss() const { return loss_sum / static_cast<double>(count); }
+  [[nodiscard]] double accuracy() const { return static_cast<double>(correct) / static_cast<double>(count); }
+};
+
+/// Some consecutive steps of training: step i takes samples[i*batch_size ...], the last may be smaller.
+struct TrainingSteps {
+  std::span<const std::uint32_t> samples;  ///< indices into the training set
+  std::int64_t batch_size = 64;
+  std::span<const double> learning_rates;  ///< one a step
+  std::int64_t first_step = 1;             ///< the number of the first of them, counted from 1 over the whole run
+};
+
+/// Everything a run needs to go on: parameters, then the optimizer's slots, each in the plan's flat layout. Doubles
+/// hold a float32 device's values exactly.
+struct ExecutorState {
+  std::vector<double> parameters;
+  std::vector<std::vector<double>> optimizer_slots;
+};
+
+/// The one seam between training and the backends: owns parameters and optimizer state on its device. Not thread-safe.
+/// All gradients and losses of a mini-batch are means over its samples.
+class Executor {
+ public:
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  virtual ~Executor() = default;
+
+  /// "cpu", "reference", "cuda:0": as reports and checkpoints name it.
+  [[nodiscard]] virtual std::string device() const = 0;
+  /// Whether it computes in double precision (the reference) rather than float32.
+  [[nodiscard]] virtual bool double_precision() const { return false; }
+
+  /// Makes a set available to the calls below. Its images have the plan's input size and its labels are below the
+  /// plan's classes (Error otherwise).
+  virtual void upload(Split split, SharedImageSet images) = 0;
+
+  [[nodiscard]] virtual ExecutorState state() const = 0;
+  /// Throws Error where sizes do not fit the plan and the optimizer.
+  virtual void set_state(const ExecutorState& state) = 0;
+
+  /// Runs the steps and returns their metrics, each sample's loss and correctness taken before its step's update.
+  /// After a step with a non-finite loss the parameters are not to be used.
+  virtual Metrics train(const TrainingSteps& steps) = 0;
+
+  /// Loss and accuracy over the given samples of a split.
+  virtual Metrics evaluate(Split split, std::span<const std::uint32_t> samples) = 0;
+
+  /// The logits [samples,classes] of the given samples of a split.
+  virtual std::vector<float> logits(Split split, std::span<const std::uint32_t> samples) = 0;
+
+  /// The gradient of the mean loss over the given training samples, in the plan's flat layout; changes nothing.
+  virtual std::vector<double> gradients(std::span<const std::uint32_t> samples) = 0;
+};
+
+/// The reference executor: layer by layer, double precision, written to be read.
+std::unique_ptr<Executor> make_reference_executor(const ExecutorSettings& settings);
+
+/// The CPU executor. The same bits for any number of threads; `threads` at least 1.
+std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads);
+
+}  // namespace touchstone

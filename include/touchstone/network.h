@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "touchstone/dataset.h"
+#include "touchstone/optimizer.h"
+#include "touchstone/schedule.h"
+
+namespace touchstone {
+
+/// A pair of sizes, height first.
+struct Size2d {
+  std::int64_t h = 1;
+  std::int64_t w = 1;
+
+  bool operator==(const Size2d&) const = default;
+};
+
+/// type = "conv2d": a convolution with a bias per filter.
+struct Conv2dLayer {
+  std::int64_t filters = 1;
+  Size2d kernel;
+  Size2d stride{1, 1};
+  Size2d padding{0, 0};
+};
+
+/// type = "sigmoid": elementwise.
+struct SigmoidLayer {};
+
+/// type = "maxpool2d": the stride is the kernel unless it is given.
+struct Maxpool2dLayer {
+  Size2d kernel;
+  Size2d stride;
+  Size2d padding{0, 0};
+};
+
+/// type = "flatten": [C,H,W] to [C*H*W], in that order.
+struct FlattenLayer {};
+
+/// type = "dense": fully connected, with a bias per unit.
+struct DenseLayer {
+  std::int64_t units = 1;
+};
+
+/// One layer with its inferred shapes. A flat vector of n features has the shape {n, 1, 1} and flat = true.
+struct Layer {
+  std::string name;  ///< "conv1", "pool2", "dense1": type and number, or as the description says
+  std::variant<Conv2dLayer, SigmoidLayer, Maxpool2dLayer, FlattenLayer, DenseLayer> kind;
+  ImageShape input;
+  ImageShape output;
+  bool output_flat = false;
+  std::int64_t parameters = 0;     ///< weights and biases
+  std::int64_t multiply_adds = 0;  ///< of the forward pass of one sample
+};
+
+/// How initial weights are drawn; biases start at 0. Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and
+/// Bengio, 2010) or +-gain * sqrt(6 / fan_in) (He et al., 2015), or normal with the same variance.
+enum class InitialisationScheme : std::uint8_t { glorot_uniform, glorot_normal, he_uniform, he_normal };
+
+/// A scheme and its gain; without a gain it is 4 for a layer that a sigmoid follows (directly or after a max-pool), as
+/// Glorot and Bengio derive, and 1 otherwise.
+struct Initialisation {
+  InitialisationScheme scheme = InitialisationScheme::glorot_uniform;
+  std::optional<double> gain;
+};
+
+/// How a network is trained when nothing else is said: the recipe in its description.
+struct TrainingRecipe {
+  std::int64_t epochs = 10;
+  std::int64_t batch_size = 64;
+  double learning_rate = 0.05;
+  OptimizerSettings optimizer{.momentum = 0.9};
+  ScheduleSettings schedule;
+};
+
+/// A description of a network: layers with inferred and checked shapes, initialisation, training recipe.
+class Network {
+ public:
+  /// Parses a description in TOML (docs/networks.md). `origin` names it in errors (a file name).
+  /// Throws Error naming the origin and the line, or the layer and both shapes.
+  static Network parse(std::string_view toml, std::string_view origin);
+
+  /// Reads and parses a file.
+  static Network load(const std::filesystem::path& file);
+
+  /// A network that ships with Touchstone. Throws UsageError naming the known names and the nearest.
+  static Network named(std::string_view name);
+
+  /// named() where `name_or_file` is the name of a network that ships, else load(). Throws UsageError where it is
+  /// neither a known name nor an existing file.
+  static Network find(const std::string& name_or_file);
+
+  /// The names of the networks that ship, the default (`seed`) first.
+  static std::vector<std::string> names();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& description() const { return description_; }
+  /// The description as it was read: what a saved model carries.
+  [[nodiscard]] const std::string& toml() const { return toml_; }
+  [[nodiscard]] const ImageShape& input() const { return input_; }
+  [[nodiscard]] const std::vector<Layer>& layers() const { return layers_; }
+  [[nodiscard]] const Initialisation& initialisation() const { return initialisation_; }
+  [[nodiscard]] const TrainingRecipe& recipe() const { return recipe_; }
+  /// The number of outputs of the last layer.
+  [[nodiscard]] std::int64_t classes() const { return layers_.back().output.channels; }
+  /// Weights and biases of all layers.
+  [[nodiscard]] std::int64_t parameter_count() const;
+  /// Multiply-adds of the forward pass of one sample.
+  [[nodiscard]] std::int64_t multiply_adds() const;
+
+ private:
+  Network() = default;
+
+  std::string name_;
+  std::string description_;
+  std::string toml_;
+  ImageShape input_;
+  std::vector<Layer> layers_;
+  Initialisation initialisation_;
+  TrainingRecipe recipe_;
+};
+
+}  // namespace touchstone
