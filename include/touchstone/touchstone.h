@@ -7,6 +7,7 @@
 #include "touchstone/dataset.h"
 #include "touchstone/dense.h"
 #include "touchstone/device.h"
+#include "touchstone/device_operations.h"
 #include "touchstone/error.h"
 #include "touchstone/executor.h"
 #include "touchstone/gather.h"

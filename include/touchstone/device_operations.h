@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "touchstone/conv2d.h"
+#include "touchstone/dense.h"
+#include "touchstone/gather.h"
+#include "touchstone/maxpool.h"
+#include "touchstone/optimizer.h"
+#include "touchstone/random.h"
+#include "touchstone/softmax_cross_entropy.h"
+
+namespace touchstone {
+
+/// The operations of one device, each called singly on host arrays: what `touchstone check` compares with the
+/// reference. Shapes, layouts and formulas are those of the functions of the same names in touchstone::reference.
+/// A device with memory of its own copies the inputs in, poisons the outputs, runs the operation and copies the
+/// outputs back, on each call; it throws Error where something was written outside an output.
+class DeviceOperations {
+ public:
+  DeviceOperations() = default;
+  DeviceOperations(const DeviceOperations&) = delete;
+  DeviceOperations& operator=(const DeviceOperations&) = delete;
+  virtual ~DeviceOperations() = default;
+
+  [[nodiscard]] virtual std::string device() const = 0;
+
+  /// The ways of running an operation that must all give the same bits: the schedules of the emulation, the numbers
+  /// of threads of a CPU. At least one.
+  [[nodiscard]] virtual std::vector<std::string> variants() const { return {"default"}; }
+  /// Chooses variant `index` of variants() for the following calls; 0 at first.
+  virtual void select_variant(std::size_t /*index*/) {}
+
+  virtual void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
+                              float* output) = 0;
+  virtual void conv2d_backward_data(const Conv2dShape& shape, const float* grad_output, const float* filters,
+                                    float* grad_input) = 0;
+  virtual void conv2d_backward_filters(const Conv2dShape& shape, const float* grad_output, const float* input,
+                                       float* grad_filters) = 0;
+  virtual void conv2d_backward_bias(const Conv2dShape& shape, const float* grad_output, float* grad_bias) = 0;
+
+  virtual void sigmoid_forward(std::int64_t count, const float* input, float* output) = 0;
+  virtual void sigmoid_backward(std::int64_t count, const float* grad_output, const float* output,
+                                float* grad_input) = 0;
+
+  virtual void maxpool_forward(const MaxpoolShape& shape, const float* input, float* output, std::int32_t* argmax) = 0;
+  virtual void maxpool_backward(const MaxpoolShape& shape, const float* grad_output, const std::int32_t* argmax,
+                                float* grad_input) = 0;
+
+  virtual void dense_forward(const DenseShape& shape, const float* input, const float* weights, const float* bias,
+                             float* output) = 0;
+  virtual void dense_backward_data(const DenseShape& shape, const float* grad_output, const float* weights,
+                                   float* grad_input) = 0;
+  virtual void dense_backward_weights(const DenseShape& shape, const float* grad_output, const float* input,
+                                      float* grad_weights) = 0;
+  virtual void dense_backward_bias(const DenseShape& shape, const float* grad_output, float* grad_bias) = 0;
+
+  virtual void softmax_cross_entropy(const SoftmaxCrossEntropyShape& shape, const float* logits,
+                                     const std::uint8_t* labels, float scale, float* losses, float* grad_logits) = 0;
+  virtual std::int64_t accuracy(const SoftmaxCrossEntropyShape& shape, const float* logits,
+                                const std::uint8_t* labels) = 0;
+
+  virtual void sgd(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step,
+                   const float* gradients, float* parameters, float* momentum_buffer) = 0;
+  virtual void adam(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step,
+                    const float* gradients, float* parameters, float* first_moment, float* second_moment) = 0;
+  virtual void adamw(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step,
+                     const float* gradients, float* parameters, float* first_moment, float* second_moment) = 0;
+
+  /// `count` is the number of images in the data set that `pixels` and `labels` hold.
+  virtual void gather(const GatherShape& shape, std::int64_t count, const std::uint8_t* pixels,
+                      const std::uint8_t* labels, const std::uint32_t* indices, const PixelTable& table, float* images,
+                      std::uint8_t* batch_labels) = 0;
+  /// The order that shuffled_order() gives.
+  virtual std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
+                                             std::uint32_t count) = 0;
+};
+
+}  // namespace touchstone
