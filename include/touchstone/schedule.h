@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -9,8 +11,11 @@ namespace touchstone {
 /// How the learning rate moves over a run.
 enum class ScheduleKind : std::uint8_t { constant, step, cosine, one_cycle };
 
+/// The kinds' names, in their order.
+inline constexpr std::array<std::string_view, 4> schedule_names = {"constant", "step", "cosine", "one-cycle"};
+
 /// "constant", "step", "cosine" or "one-cycle".
-std::string_view to_string(ScheduleKind kind);
+constexpr std::string_view to_string(ScheduleKind kind) { return schedule_names[static_cast<std::size_t>(kind)]; }
 
 /// A schedule and its settings.
 struct ScheduleSettings {
