@@ -78,6 +78,12 @@ struct TrainingRecipe {
   double learning_rate = 0.05;
   OptimizerSettings optimizer{.momentum = 0.9};
   ScheduleSettings schedule;
+
+  /// Takes another optimizer with PyTorch's defaults for it: learning rate 0.001, no momentum, and weight decay 0.01
+  /// for adamw, 0 for the others.
+  void use_optimizer(OptimizerKind kind);
+  /// Throws UsageError naming the setting that is out of range.
+  void validate() const;
 };
 
 /// A description of a network: layers with inferred and checked shapes, initialisation, training recipe.
