@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "touchstone/gather.h"
+#include "touchstone/pixel_buffer.h"
 
 namespace touchstone {
 
@@ -27,7 +28,7 @@ struct ImageShape {
 struct ImageSet {
   std::int64_t count = 0;
   ImageShape shape;
-  std::vector<std::uint8_t> pixels;  ///< [count,C,H,W]
+  PixelBuffer pixels;                ///< [count,C,H,W]
   std::vector<std::uint8_t> labels;  ///< [count]
 
   [[nodiscard]] const std::uint8_t* image(std::int64_t index) const { return pixels.data() + index * shape.count(); }
