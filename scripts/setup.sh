@@ -98,8 +98,8 @@ end_build() {
 interrupted() {
   clear_progress
   if [[ -n $job ]]; then
-    kill -TERM -- "-$job" 2>/dev/null
-    wait "$job" 2>/dev/null
+    kill -TERM -- "-$job" 2>/dev/null || true
+    wait "$job" 2>/dev/null || true
   fi
   say "interrupted; the next build goes on from here"
   exit "$1"
@@ -202,7 +202,7 @@ compile() {
   while kill -0 "$job" 2>/dev/null; do
     if [[ -t 2 ]]; then
       progress=$(tail -n 1 -- "$build_log")
-      printf '\r\033[Ktouchstone: building %s' "${progress%%]*}]" >&2
+      [[ $progress != '['*']'* ]] || printf '\r\033[Ktouchstone: building %s]' "${progress%%]*}" >&2
     fi
     sleep 0.2
   done
