@@ -67,6 +67,11 @@ class Executor {
   /// Whether it computes in double precision (the reference) rather than float32.
   [[nodiscard]] virtual bool double_precision() const { return false; }
 
+  /// How many steps a caller that wants to report progress, and to stop soon when asked to, should give train() at
+  /// once: about a tenth of a second's work. Depends on plan, batch size and device alone, never on measurements, so
+  /// that sums over steps are the same in each run.
+  [[nodiscard]] virtual std::int64_t steps_per_report() const { return 1; }
+
   /// Makes a set available to the calls below. Its images have the plan's input size and its labels are below the
   /// plan's classes (Error otherwise).
   virtual void upload(Split split, SharedImageSet images) = 0;
