@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <numeric>
+#include <span>
+
+#include "host/train/data_fit.h"
+#include "touchstone/plan.h"
+#include "touchstone/softmax_cross_entropy.h"
+#include "touchstone/training.h"
+
+namespace touchstone {
+namespace {
+
+constexpr std::int64_t slice = 256;  // images whose logits are computed at once
+
+/// Calls visit(index, logits) for each image, the logits in double precision.
+template <typename Visit>
+void for_each_logits(const Model& model, const SharedImageSet& images, const DeviceRequest& device, Visit&& visit) {
+  const std::unique_ptr<Executor> executor = make_executor(device, {.plan = make_plan(model.network),
+                                                                    .normalisation = model.normalisation,
+                                                                    .optimizer = {},
+                                                                    .batch_size = std::min(slice, images->count)});
+  executor->upload(Split::test, images);
+  const std::size_t floats = model.parameters.size();
+  executor->set_state({.parameters = {model.parameters.begin(), model.parameters.end()},
+                       .optimizer_slots = {std::vector<double>(floats, 0.0)}});
+  const auto classes = static_cast<std::size_t>(model.network.classes());
+  for (std::int64_t begin = 0; begin < images->count; begin += slice) {
+    std::vector<std::uint32_t> samples(static_cast<std::size_t>(std::min(slice, images->count - begin)));
+    std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(begin));
+    const std::vector<float> logits = executor->logits(Split::test, samples);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const auto first = logits.begin() + static_cast<std::ptrdiff_t>(i * classes);
+      visit(samples[i], std::vector<double>(first, first + static_cast<std::ptrdiff_t>(classes)));
+    }
+  }
+}
+
+}  // namespace
+
+Evaluation evaluate(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
+  check_fit(model.network, *images, "test");
+  const auto classes = static_cast<std::size_t>(model.network.classes());
+  Evaluation evaluation{.loss = 0,
+                        .accuracy = 0,
+                        .count = images->count,
+                        .confusion = std::vector(classes, std::vector<std::int64_t>(classes, 0))};
+  std::int64_t correct = 0;
+  const SoftmaxCrossEntropyShape shape{.batch = 1, .classes = model.network.classes()};
+  for_each_logits(model, images, device, [&](std::uint32_t index, const std::vector<double>& logits) {
+    const std::uint8_t label = images->labels[index];
+    double loss = 0;
+    reference::cross_entropy_forward(shape, logits.data(), &label, &loss);
+    evaluation.loss += loss;
+    const auto prediction = static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    correct += prediction == label ? 1 : 0;
+    ++evaluation.confusion[label][prediction];
+  });
+  evaluation.loss /= static_cast<double>(images->count);
+  evaluation.accuracy = static_cast<double>(correct) / static_cast<double>(images->count);
+  return evaluation;
+}
+
+std::vector<std::vector<double>> predict(const Model& model, const SharedImageSet& images,
+                                         const DeviceRequest& device) {
+  std::vector<std::vector<double>> probabilities(static_cast<std::size_t>(images->count));
+  const SoftmaxCrossEntropyShape shape{.batch = 1, .classes = model.network.classes()};
+  for_each_logits(model, images, device, [&](std::uint32_t index, const std::vector<double>& logits) {
+    probabilities[index].resize(logits.size());
+    reference::softmax_forward(shape, logits.data(), probabilities[index].data());
+  });
+  return probabilities;
+}
+
+}  // namespace touchstone
