@@ -107,9 +107,10 @@ interrupted() {
 
 # build TARGET TESTS PACKAGE...: builds a target, with the tests known to CMake (ON) or, in a new folder, not (OFF).
 build() {
-  local target=$1 tests=$2 began=$SECONDS
+  local target=$1 tests=$2 began
   shift 2
   install_packages "$@"
+  began=$SECONDS
   # Once more, as a package may have brought an nvcc.
   if ! folder_fits; then
     rm -rf -- "$build"
