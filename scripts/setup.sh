@@ -5,6 +5,7 @@
 #
 # Read from the environment when something is to be built:
 #   TOUCHSTONE_CUDA    AUTO (the default: where there is an nvcc), ON or OFF
+#   CUDAARCHS          the GPU architectures to build for (those of released GPUs that nvcc knows by default)
 #   TOUCHSTONE_WERROR  ON makes warnings errors (OFF by default, so that a newer compiler does not break a user)
 
 build=${root:?}/build/launcher
@@ -189,7 +190,8 @@ run_cmake() {
   local tests=$1
   shift
   cmake "$@" -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DTOUCHSTONE_TESTS="$tests" \
-    -DTOUCHSTONE_CUDA="${TOUCHSTONE_CUDA:-AUTO}" -DTOUCHSTONE_WERROR="${TOUCHSTONE_WERROR:-OFF}" >"$build_log" 2>&1
+    -DTOUCHSTONE_CUDA="${TOUCHSTONE_CUDA:-AUTO}" -DTOUCHSTONE_WERROR="${TOUCHSTONE_WERROR:-OFF}" \
+    ${CUDAARCHS:+-DCMAKE_CUDA_ARCHITECTURES="$CUDAARCHS"} >"$build_log" 2>&1
 }
 
 # Builds a target in a process group of its own, which `interrupted` can end as a whole.
