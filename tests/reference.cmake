@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+touchstone_test(accuracy_test LINKS touchstone_reference)
 touchstone_test(conv2d_test LINKS touchstone_reference)
 touchstone_test(dense_test LINKS touchstone_reference)
+touchstone_test(gather_test LINKS touchstone_reference)
 touchstone_test(maxpool_test LINKS touchstone_reference)
+touchstone_test(optimizer_test LINKS touchstone_reference)
 touchstone_test(sigmoid_test LINKS touchstone_reference)
+touchstone_test(softmax_cross_entropy_test LINKS touchstone_reference)
