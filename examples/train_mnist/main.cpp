@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trains the network `seed` on MNIST for an epoch and saves it: what `touchstone train --epochs 1` does, in C++.
-#include <touchstone/touchstone.h>
-
 #include <iostream>
+
+#include <touchstone/touchstone.h>
 
 int main() {
   try {
