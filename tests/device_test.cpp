@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "touchstone/device.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include "tests/error_message.h"
+#include "touchstone/network.h"
+
+namespace touchstone {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+ExecutorSettings seed_settings() {
+  return {.plan = make_plan(Network::named("seed")), .normalisation = {}, .optimizer = {}};
+}
+
+TEST(Device, AutoIsADeviceOfItsOwnName) {
+  EXPECT_THAT(device_names(), Contains(make_executor({}, seed_settings())->device()));
+  EXPECT_EQ(make_executor({.name = "reference"}, seed_settings())->device(), "reference");
+  EXPECT_EQ(make_executor({.name = "cpu", .threads = 2}, seed_settings())->device(), "cpu");
+}
+
+TEST(Device, AnUnknownNameIsAUsageError) {
+  EXPECT_THROW(make_executor({.name = "gpu"}, seed_settings()), UsageError);
+  EXPECT_THAT(test::error_message([] { make_executor({.name = "referense"}, seed_settings()); }),
+              HasSubstr("did you mean `reference`?"));
+  EXPECT_THROW(make_executor({.name = "cpu", .threads = -1}, seed_settings()), UsageError);
+}
+
+TEST(Device, EveryListedNameButAutoIsDescribed) {
+  const std::vector<DeviceInfo> devices = list_devices();
+  for (const std::string& name : device_names()) {
+    const bool listed =
+        std::any_of(devices.begin(), devices.end(), [&](const DeviceInfo& info) { return info.name == name; });
+    EXPECT_EQ(listed, name != "auto") << name;
+  }
+}
+
+TEST(Device, UsableCoresFollowTheAffinity) {
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  EXPECT_GE(usable_cores(), 1);
+  EXPECT_LE(usable_cores(), CPU_COUNT(&before));
+  std::thread([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu) {
+      if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+    }
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);  // of this thread alone
+    EXPECT_EQ(usable_cores(), 1);
+  }).join();
+}
+
+}  // namespace
+}  // namespace touchstone
