@@ -12,11 +12,10 @@ namespace touchstone::testing {
 
 /// The derivative of `function()` by every element of `point`, which the function reads, by central differences of
 /// fourth order: (8 (f(x+h) - f(x-h)) - (f(x+2h) - f(x-2h))) / 12h = f'(x) - h^4 f'''''(x) / 30 + ... With h = 2^-10
-/// both that error and the rounding of f (about 1e-16 / h) stay near 1e-13 for functions of size 1. The point is left
-/// as it was.
+/// both that error and the rounding of f (about 1e-16 / h) stay near 1e-13 for smooth functions of size 1; where f has
+/// kinks, h must be too small for a step to reach one. The point is left as it was.
 template <class Function>
-std::vector<double> central_differences(std::vector<double>& point, const Function& function) {
-  constexpr double h = 0x1p-10;
+std::vector<double> central_differences(std::vector<double>& point, const Function& function, double h = 0x1p-10) {
   std::vector<double> derivatives;
   derivatives.reserve(point.size());
   for (double& x : point) {
