@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
+touchstone_test(dataset_test LINKS touchstone_data Libdeflate::Libdeflate)
+touchstone_test(idx_test LINKS touchstone_data Libdeflate::Libdeflate)
 touchstone_test(random_test LINKS touchstone_data)

@@ -66,11 +66,6 @@ std::uint32_t little_endian_32(const std::uint8_t* bytes) {
          std::uint32_t{bytes[3]} << 24U;
 }
 
-Outcome outcome_of(libdeflate_result result) {
-  if (result == LIBDEFLATE_SUCCESS) return Outcome::success;
-  return result == LIBDEFLATE_INSUFFICIENT_SPACE ? Outcome::too_long : Outcome::broken;
-}
-
 }  // namespace
 
 bool detect(std::span<const std::uint8_t> data) { return data.size() >= 2 && data[0] == 0x1F && data[1] == 0x8B; }
@@ -97,9 +92,12 @@ Result decompress(std::span<const std::uint8_t> data, std::span<std::uint8_t> ou
     const std::span<std::uint8_t> room = output.subspan(result.size);
     std::size_t read = 0;
     std::size_t written = 0;
-    result.outcome = outcome_of(libdeflate_gzip_decompress_ex(decompressor.get(), data.data(), data.size(), room.data(),
-                                                              room.size(), &read, &written));
-    if (result.outcome != Outcome::success) return result;
+    if (libdeflate_gzip_decompress_ex(decompressor.get(), data.data(), data.size(), room.data(), room.size(), &read,
+                                      &written) != LIBDEFLATE_SUCCESS) {
+      // Its codes tell no more: truncated data are read as if zeros followed, and can so seem to hold too much.
+      result.outcome = Outcome::failed;
+      return result;
+    }
     result.size += written;
     ++members;
     if (members == 1) result.crc32 = little_endian_32(data.data() + read - trailer_size);
@@ -110,7 +108,7 @@ Result decompress(std::span<const std::uint8_t> data, std::span<std::uint8_t> ou
   return result;
 }
 
-std::string diagnose(std::span<const std::uint8_t> data) {
+std::optional<std::string> find_fault(std::span<const std::uint8_t> data, std::uint64_t limit) {
   std::array<std::uint8_t, 65536> scratch = {};
   std::uint64_t decoded = 0;
   const std::size_t size = data.size();
@@ -118,11 +116,11 @@ std::string diagnose(std::span<const std::uint8_t> data) {
     if (data.size() < size && !detect(data))
       return fmt::format("{} bytes follow the end of the gzip data", data.size());
     MemberStream member(data);
-    while (member.status() == Z_OK) decoded += member.read(scratch);
+    while (member.status() == Z_OK && decoded <= limit) decoded += member.read(scratch);
+    if (decoded > limit) return std::nullopt;
     if (member.status() == Z_BUF_ERROR) return fmt::format("the gzip data end early, after {} decoded bytes", decoded);
-    const std::size_t place = size - member.rest().size();
     if (member.status() != Z_STREAM_END)
-      return fmt::format("corrupt gzip data near byte {}: {}", place, member.message());
+      return fmt::format("corrupt gzip data near byte {}: {}", size - member.rest().size(), member.message());
     data = member.rest();
   }
   return "corrupt gzip data";

@@ -18,11 +18,10 @@ bool detect(std::span<const std::uint8_t> data);
 /// Decodes the first output.size() bytes, without a look at what follows them. Returns how many there are.
 std::size_t peek(std::span<const std::uint8_t> data, std::span<std::uint8_t> output);
 
-enum class Outcome {
+enum class Outcome : std::uint8_t {
   success,
   too_short,  ///< fewer bytes than there is room for
-  too_long,   ///< more bytes than there is room for
-  broken,     ///< no valid gzip data: diagnose() says why
+  failed,     ///< more bytes than there is room for, or no valid gzip data: find_fault() tells
 };
 
 /// What decompress() found.
@@ -36,7 +35,8 @@ struct Result {
 /// Decodes all members of gzip data into `output`, which they should fill exactly.
 Result decompress(std::span<const std::uint8_t> data, std::span<std::uint8_t> output);
 
-/// Why data are not valid gzip data, in words. Slow: for error messages.
-std::string diagnose(std::span<const std::uint8_t> data);
+/// Why data are no valid gzip data, in words; nothing where they decode to more than `limit` bytes without a fault.
+/// Slow: for error messages.
+std::optional<std::string> find_fault(std::span<const std::uint8_t> data, std::uint64_t limit);
 
 }  // namespace touchstone::gzip

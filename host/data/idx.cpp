@@ -133,8 +133,8 @@ IdxHeader peek_header(const std::filesystem::path& path, IdxContent content, std
   const std::size_t size = gzip::peek(data, prefix);
   const std::span<std::uint8_t> decoded = std::span(prefix).first(size);
   // Fewer bytes than a header has: because the data are broken, or because they hold no more?
-  if (size < prefix.size() && gzip::decompress(data, decoded).outcome == gzip::Outcome::broken)
-    fail(path, gzip::diagnose(data));
+  if (size < prefix.size() && gzip::decompress(data, decoded).outcome == gzip::Outcome::failed)
+    fail(path, gzip::find_fault(data, size).value_or("corrupt gzip data"));
   if (size == 0) fail(path, "the file is empty once decompressed");
   return parse_header(path, content, decoded);
 }
@@ -149,16 +149,12 @@ IdxFile read_gzip(const InputFile& file, IdxContent content) {
 
   PixelBuffer contents = PixelBuffer::uninitialised(static_cast<std::size_t>(header.file_size));
   const gzip::Result result = gzip::decompress(data, {contents.data(), contents.size()});
-  switch (result.outcome) {
-    case gzip::Outcome::broken:
-      fail(file.path(), gzip::diagnose(data));
-    case gzip::Outcome::too_short:
-      fail_over_size(file.path(), header, fmt::format("{}", result.size), truncated);
-    case gzip::Outcome::too_long:
-      fail_over_size(file.path(), header, "more", over_long);
-    case gzip::Outcome::success:
-      break;
+  if (result.outcome == gzip::Outcome::failed) {
+    if (const auto fault = gzip::find_fault(data, header.file_size)) fail(file.path(), *fault);
+    fail_over_size(file.path(), header, "more", over_long);
   }
+  if (result.outcome == gzip::Outcome::too_short)
+    fail_over_size(file.path(), header, fmt::format("{}", result.size), truncated);
   contents.remove_prefix(header.header_size());
   return {file.path(), std::move(header.sizes), std::move(contents), result.crc32};
 }
