@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 touchstone_test(dataset_test LINKS touchstone_data Libdeflate::Libdeflate)
 touchstone_test(idx_test LINKS touchstone_data Libdeflate::Libdeflate)
+touchstone_test(picture_test LINKS touchstone_data Libdeflate::Libdeflate)
 touchstone_test(random_test LINKS touchstone_data)
