@@ -2,6 +2,7 @@
 #include "host/model/safetensors.h"
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include <gmock/gmock.h>
