@@ -57,16 +57,6 @@ std::int64_t activation_bytes(const Network& network) {
 std::string number_or_dash(std::int64_t number) { return number == 0 ? "-" : group_digits(number); }
 std::string bytes_or_dash(std::int64_t bytes) { return bytes == 0 ? "-" : format_bytes(bytes); }
 
-std::string recipe_text(const TrainingRecipe& recipe) {
-  std::string text = fmt::format("{} epochs, batches of {}, {}, learning rate {}", recipe.epochs, recipe.batch_size,
-                                 to_string(recipe.optimizer.kind), format_number(recipe.learning_rate));
-  if (recipe.optimizer.momentum != 0) text += ", momentum " + format_number(recipe.optimizer.momentum);
-  if (recipe.optimizer.weight_decay != 0) text += ", weight decay " + format_number(recipe.optimizer.weight_decay);
-  text += fmt::format(", {} schedule", to_string(recipe.schedule.kind));
-  if (recipe.schedule.warmup != 0) text += fmt::format(", {} steps of warm-up", recipe.schedule.warmup);
-  return text;
-}
-
 Json layer_json(const Layer& layer) {
   Json json;
   json["name"] = layer.name;
@@ -100,6 +90,16 @@ Json recipe_json(const TrainingRecipe& recipe) {
 
 std::string shape_text(const ImageShape& shape) {
   return fmt::format("{}x{}x{}", shape.channels, shape.height, shape.width);
+}
+
+std::string recipe_text(const TrainingRecipe& recipe) {
+  std::string text = fmt::format("{} epochs, batches of {}, {}, learning rate {}", recipe.epochs, recipe.batch_size,
+                                 to_string(recipe.optimizer.kind), format_number(recipe.learning_rate));
+  if (recipe.optimizer.momentum != 0) text += ", momentum " + format_number(recipe.optimizer.momentum);
+  if (recipe.optimizer.weight_decay != 0) text += ", weight decay " + format_number(recipe.optimizer.weight_decay);
+  text += fmt::format(", {} schedule", to_string(recipe.schedule.kind));
+  if (recipe.schedule.warmup != 0) text += fmt::format(", {} steps of warm-up", recipe.schedule.warmup);
+  return text;
 }
 
 std::string network_text(const Network& network, const Style& style) {

@@ -14,6 +14,9 @@ namespace touchstone::report {
 /// "1x28x28".
 std::string shape_text(const ImageShape& shape);
 
+/// "10 epochs, batches of 64, sgd, learning rate 0.05, ...".
+std::string recipe_text(const TrainingRecipe& recipe);
+
 /// Name, description, input and the layer table: output shape, parameters, multiply-adds and memory of each layer, and
 /// their totals; then the recipe it is trained by.
 std::string network_text(const Network& network, const Style& style);

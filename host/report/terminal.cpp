@@ -37,7 +37,8 @@ TerminalTraits terminal_traits(int descriptor) {
   TerminalTraits traits;
   traits.terminal = ::isatty(descriptor) == 1;
   const std::string kind = environment("TERM");
-  traits.colour = traits.terminal && environment("NO_COLOR").empty() && !kind.empty() && kind != "dumb";
+  traits.cursor = traits.terminal && !kind.empty() && kind != "dumb";
+  traits.colour = traits.cursor && environment("NO_COLOR").empty();
   traits.unicode = locale_is_utf8();
   winsize size{};
   if (traits.terminal && ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) traits.width = size.ws_col;

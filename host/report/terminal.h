@@ -11,7 +11,8 @@ namespace touchstone::report {
 /// What a stream can show.
 struct TerminalTraits {
   bool terminal = false;  ///< a person may be looking at it
-  bool colour = false;    ///< a terminal, NO_COLOR is not set (no-color.org) and TERM is not "dumb"
+  bool cursor = false;    ///< a terminal whose lines can be drawn anew: TERM is set and not "dumb"
+  bool colour = false;    ///< the same, and NO_COLOR is not set (no-color.org)
   bool unicode = false;   ///< the locale's encoding is UTF-8
   int width = 80;         ///< columns
 };

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/cli/global_options.h"
+
+#include <limits>
+#include <vector>
+
+#include "host/cli/option_types.h"
+
+namespace touchstone::cli {
+namespace {
+
+constexpr int most_threads = 1024;
+/// TOML, which keeps it in config.toml, has signed numbers.
+constexpr std::uint64_t largest_seed = std::numeric_limits<std::int64_t>::max();
+constexpr const char* group = "Global options";
+
+}  // namespace
+
+DeviceRequest GlobalOptions::device_request(const DeviceRequest& fallback) const {
+  return {.name = device.value_or(fallback.name), .threads = threads.value_or(fallback.threads)};
+}
+
+void add_global_options(CLI::App& app, GlobalOptions& options) {
+  add_device(app, "--device", options.device, "Where to compute (touchstone info devices)")
+      ->group(group)
+      ->default_str("auto");
+  add_whole(app, "--threads", options.threads, {0, most_threads}, "Threads of the cpu device; 0: all usable cores")
+      ->group(group)
+      ->default_str("0");
+  add_whole(app, "--seed", options.seed, {0, largest_seed}, "Decides initial weights, shuffling and held-out images")
+      ->group(group)
+      ->default_str("1");
+  app.add_flag("--json", options.json, "Print one JSON value on standard output, messages on standard error")
+      ->group(group);
+  app.add_flag("--quiet", options.quiet, "Print errors only (and the JSON)")->group(group);
+  app.add_flag("--version", options.version, "Print version, commit, compiler and backends")->group(group);
+  app.add_flag("-h,--help", options.help, "Print this help")->group(group);
+}
+
+}  // namespace touchstone::cli
