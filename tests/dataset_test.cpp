@@ -53,6 +53,9 @@ TEST(PixelBuffer, CopiesMovesAndCompares) {
   a = moved;
   EXPECT_EQ(a, moved);
   EXPECT_NE(a.data(), moved.data());
+  PixelBuffer assigned = {5};
+  assigned = PixelBuffer{1, 2};
+  EXPECT_EQ(assigned, (PixelBuffer{1, 2}));
   EXPECT_EQ(PixelBuffer(3, 7), (PixelBuffer{7, 7, 7}));
   EXPECT_TRUE(PixelBuffer().empty());
   EXPECT_EQ(PixelBuffer(), PixelBuffer(std::vector<std::uint8_t>{}));

@@ -36,7 +36,8 @@ Plane grey_plane(const Picture& picture) {
   for (float& value : plane.values) {
     // Rec. 601 luma, in thousandths.
     const int luma = picture.channels == 1 ? 1000 * pixel[0] : 299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2];
-    value = static_cast<float>((luma + 500) / 1000);
+    const int rounded = (luma + 500) / 1000;
+    value = static_cast<float>(rounded);
     pixel += picture.channels;
   }
   return plane;
@@ -134,7 +135,8 @@ Plane centre_by_mass(const Plane& figure, const ImageShape& shape) {
       column_moment += value * static_cast<double>(column);
     }
   const auto start = [mass](double moment, std::int64_t size, std::int64_t room) {
-    const double centred = static_cast<double>(room / 2) - moment / mass;
+    const std::int64_t middle = room / 2;
+    const double centred = static_cast<double>(middle) - moment / mass;
     return std::clamp<std::int64_t>(std::llround(centred), 0, room - size);
   };
   Plane canvas(shape.width, shape.height);

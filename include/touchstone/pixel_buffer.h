@@ -29,7 +29,12 @@ class PixelBuffer {
       : PixelBuffer(pixels.data(), pixels.data() + pixels.size()) {}
   PixelBuffer(const PixelBuffer& other) : PixelBuffer(other.begin(), other.end()) {}
   PixelBuffer(PixelBuffer&& other) noexcept { swap(other); }
-  PixelBuffer& operator=(PixelBuffer other) noexcept {
+  PixelBuffer& operator=(const PixelBuffer& other) {
+    PixelBuffer copy = other;
+    swap(copy);
+    return *this;
+  }
+  PixelBuffer& operator=(PixelBuffer&& other) noexcept {
     swap(other);
     return *this;
   }
