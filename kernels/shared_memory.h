@@ -6,6 +6,8 @@
 #include "kernels/backend.h"
 
 #ifdef TOUCHSTONE_EMULATED
+#include <type_traits>
+
 #include "emulation/kernel.h"
 #endif
 
@@ -56,7 +58,8 @@ class SharedMemory {
     const std::size_t begin = layout_.bytes();
     layout_ = layout_.template take<T>(count);
 #ifdef TOUCHSTONE_EMULATED
-    return static_cast<T*>(emulation::take_shared(begin, layout_.bytes(), count * sizeof(T)));
+    constexpr auto content = std::is_integral_v<T> ? emulation::Content::integer : emulation::Content::floating_point;
+    return static_cast<T*>(emulation::take_shared(begin, layout_.bytes(), count * sizeof(T), content));
 #else
     return reinterpret_cast<T*>(detail::dynamic_shared_memory() + begin);
 #endif
