@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "touchstone/plan.h"
+
+namespace touchstone::testing {
+
+/// Builds a plan by hand, operation after operation.
+class PlanBuilder {
+ public:
+  explicit PlanBuilder(std::int64_t input_count) : count_(input_count) { plan_.input_count = input_count; }
+
+  PlanBuilder& conv2d(const Conv2dShape& shape) {
+    const ParameterSlot parameters = take(shape.filters_count(), shape.filters);
+    return add("conv", shape, shape.output_count(), parameters);
+  }
+  PlanBuilder& maxpool(const MaxpoolShape& shape) { return add("pool", shape, shape.output_count()); }
+  PlanBuilder& sigmoid() { return add("sigmoid", SigmoidShape{.count = count_}, count_); }
+  PlanBuilder& dense(std::int64_t units) {
+    const DenseShape shape{.in_features = count_, .out_features = units};
+    const ParameterSlot parameters = take(shape.weights_count(), units);
+    return add("dense", shape, units, parameters);
+  }
+  [[nodiscard]] ExecutionPlan plan() const {
+    ExecutionPlan plan = plan_;
+    plan.classes = count_;
+    return plan;
+  }
+
+ private:
+  template <class Shape>
+  PlanBuilder& add(const std::string& layer, const Shape& shape, std::int64_t output_count,
+                   const ParameterSlot& parameters = {}) {
+    plan_.operations.push_back({.layer = layer,
+                                .shape = shape,
+                                .parameters = parameters,
+                                .input_count = count_,
+                                .output_count = output_count});
+    count_ = output_count;
+    return *this;
+  }
+
+  ParameterSlot take(std::int64_t weights_count, std::int64_t bias_count) {
+    const std::int64_t weights = place(weights_count);
+    return {.weights = weights, .weights_count = weights_count, .bias = place(bias_count), .bias_count = bias_count};
+  }
+
+  std::int64_t place(std::int64_t count) {
+    const std::int64_t begin = plan_.parameter_floats;
+    const std::int64_t end = begin + count;
+    plan_.parameter_floats = (end + parameter_alignment - 1) / parameter_alignment * parameter_alignment;
+    return begin;
+  }
+
+  ExecutionPlan plan_;
+  std::int64_t count_;
+};
+
+}  // namespace touchstone::testing
