@@ -30,11 +30,11 @@ using test::idx_bytes;
 using test::in_quotes;
 using testing::HasSubstr;
 
-ImageSet image_set(std::vector<std::uint8_t> pixels) {
+ImageSet image_set(const std::vector<std::uint8_t>& pixels) {
   ImageSet set;
   set.count = 1;
   set.shape = {1, 1, static_cast<std::int64_t>(pixels.size())};
-  set.pixels = std::move(pixels);
+  set.pixels = pixels;
   set.labels = {0};
   return set;
 }
@@ -116,7 +116,7 @@ TEST(Normalisation, OfEqualPixelsHasStandardDeviationOne) {
 TEST(Normalisation, OfOnePixelThatDiffers) {
   std::vector<std::uint8_t> pixels(1000000, 0);
   pixels.back() = 1;
-  const Normalisation got = compute_normalisation(image_set(std::move(pixels)));
+  const Normalisation got = compute_normalisation(image_set(pixels));
   EXPECT_EQ(got.std, 3.922e-06);
   EXPECT_EQ(got.mean, 4e-09);
 }

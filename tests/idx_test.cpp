@@ -32,7 +32,7 @@ class ReadIdx : public testing::Test {
   // The message of the error on reading `contents`; it must begin with the file's name.
   std::string error_on(const std::string& contents, IdxContent content = IdxContent::images) {
     const std::filesystem::path file = directory_.write("the-file", contents);
-    const std::string message = error_message([&] { read_idx(file, content); });
+    std::string message = error_message([&] { read_idx(file, content); });
     EXPECT_THAT(message, StartsWith(in_quotes(file) + ": "));
     return message;
   }

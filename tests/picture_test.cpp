@@ -39,7 +39,7 @@ class LoadPicture : public testing::Test {
 
   std::string error_on(std::string_view contents) {
     const std::filesystem::path file = directory_.write("picture", contents);
-    const std::string message = error_message([&] { load_picture(file); });
+    std::string message = error_message([&] { load_picture(file); });
     EXPECT_THAT(message, StartsWith(in_quotes(file) + ": "));
     return message;
   }
@@ -113,7 +113,7 @@ TEST_F(LoadPicture, InterlacedPng) {
 }
 
 TEST_F(LoadPicture, TruncatedPngAtEveryByte) {
-  const std::string whole = png({16, 16}, std::string(16 * 17, '\0'));
+  const std::string whole = png({16, 16}, std::string(std::size_t{16} * 17, '\0'));
   const std::size_t end_chunk = 12;  // all pixels are there without it
   for (std::size_t length = 8; length < whole.size() - end_chunk; ++length)
     EXPECT_THAT(error_on(whole.substr(0, length)), HasSubstr("truncated or corrupt PNG")) << length;
@@ -191,7 +191,7 @@ Bytes inverted(Bytes pixels) {
 constexpr ImageShape mnist_shape = {1, 28, 28};
 
 TEST(FitPicture, APictureOfTheRightSizeIsLeftAsItIs) {
-  Bytes pixels(28 * 30, 0);
+  Bytes pixels(std::size_t{28} * 30, 0);
   for (std::size_t i = 100; i < 700; ++i) pixels[i] = static_cast<std::uint8_t>(i % 256);
   const ImageShape shape = {1, 28, 30};
   EXPECT_EQ(fit_picture(grey_picture(30, 28, pixels), shape), pixels);
@@ -254,7 +254,7 @@ TEST(FitPicture, AnEmptyPictureStaysEmpty) {
 }
 
 TEST(FitPicture, TheSmallestAndTheNarrowestFigures) {
-  Picture dot = grey_picture(31, 29, Bytes(31 * 29, 0));
+  Picture dot = grey_picture(31, 29, Bytes(std::size_t{31} * 29, 0));
   dot.pixels[400] = 255;
   Bytes got = fit_picture(dot, mnist_shape);
   EXPECT_EQ(std::count(got.begin(), got.end(), 255), 400);

@@ -33,7 +33,7 @@ class TemporaryDirectory {
 
   /// Writes a file into the folder and returns its path.
   [[nodiscard]] std::filesystem::path write(std::string_view name, std::string_view contents) const {
-    const std::filesystem::path file = path_ / name;
+    std::filesystem::path file = path_ / name;
     std::ofstream stream(file, std::ios::binary);
     stream.write(contents.data(), static_cast<std::streamsize>(contents.size()));
     stream.close();
