@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The CPU executor. A training step is two parallel regions: over parts of the mini-batch, each of which goes forward
+// and backward through the whole network in small groups of samples and sums its gradients by itself; then over slices
+// of the parameters, each of which adds up the parts' gradients in order and takes the optimizer's step. How the
+// mini-batch is cut depends on its size and the network alone, never on the number of threads, and losses are added in
+// the order of samples: any number of threads gives the same bits.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/cpu/network_pass.h"
+#include "host/cpu/partial_sums.h"
+#include "host/cpu/thread_pool.h"
+#include "host/reference/executor_support.h"
+#include "touchstone/accuracy.h"
+#include "touchstone/error.h"
+#include "touchstone/executor.h"
+#include "touchstone/gather.h"
+#include "touchstone/optimizer.h"
+#include "touchstone/softmax_cross_entropy.h"
+
+namespace touchstone {
+
+namespace {
+
+using Samples = std::span<const std::uint32_t>;
+
+/// The most parts of a mini-batch, and the fewest samples in each: enough parts to keep 16 threads busy, and samples
+/// enough to share the preparation of a layer's weights.
+constexpr std::int64_t most_parts = 16;
+constexpr std::int64_t fewest_samples = 4;
+
+/// Parameters whose gradients are added up and applied by one task: 8 KiB of each array.
+constexpr std::int64_t slice_floats = 2048;
+
+constexpr std::int64_t divide_up(std::int64_t count, std::int64_t by) { return (count + by - 1) / by; }
+
+std::size_t to_size(std::int64_t count) { return static_cast<std::size_t>(count); }
+
+/// Part `index` of `parts` of a list of samples, sizes as even as possible.
+Samples part_of(Samples samples, std::int64_t parts, std::int64_t index) {
+  const auto count = static_cast<std::int64_t>(samples.size());
+  const std::int64_t begin = count * index / parts;
+  return samples.subspan(to_size(begin), to_size(count * (index + 1) / parts - begin));
+}
+
+class CpuExecutor final : public Executor {
+ public:
+  CpuExecutor(const ExecutorSettings& settings, int threads)
+      : settings_(settings),
+        table_(settings.normalisation.table()),
+        group_(cpu::group_size(settings.plan)),
+        parameters_(to_size(settings.plan.parameter_floats)),
+        gradients_(parameters_.size()),
+        pool_(threads) {
+    validate(settings_);
+    slots_.assign(to_size(settings_.optimizer.slots()), parameters_);
+    for (int thread = 0; thread < pool_.threads(); ++thread) {
+      passes_.push_back(std::make_unique<cpu::NetworkPass>(settings_.plan, group_));
+    }
+  }
+
+  [[nodiscard]] std::string device() const override { return "cpu"; }
+
+  void upload(Split split, SharedImageSet images) override { images_.upload(settings_.plan, split, std::move(images)); }
+
+  [[nodiscard]] ExecutorState state() const override {
+    ExecutorState state{.parameters = {parameters_.begin(), parameters_.end()}, .optimizer_slots = {}};
+    for (const std::vector<float>& slot : slots_) {
+      state.optimizer_slots.emplace_back(slot.begin(), slot.end());
+    }
+    return state;
+  }
+
+  void set_state(const ExecutorState& state) override {
+    validate(state, settings_);
+    const auto to_float = [](double value) { return static_cast<float>(value); };
+    std::transform(state.parameters.begin(), state.parameters.end(), parameters_.begin(), to_float);
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      std::transform(state.optimizer_slots[i].begin(), state.optimizer_slots[i].end(), slots_[i].begin(), to_float);
+    }
+  }
+
+  Metrics train(const TrainingSteps& steps) override {
+    validate(steps, settings_);
+    const ImageSet& images = images_.holding(Split::training, steps.samples);
+    Metrics total;
+    for (std::size_t i = 0; i < steps.learning_rates.size(); ++i) {
+      const auto index = static_cast<std::int64_t>(i);
+      const std::int64_t step = steps.first_step + index;
+      Metrics metrics = run_parts(images, batch_of(steps.samples, steps.batch_size, index));
+      if (!std::isfinite(metrics.loss_sum)) {
+        metrics.first_non_finite_step = step;
+      }
+      total += metrics;
+      if (total.first_non_finite_step >= 0) {
+        break;
+      }
+      update({.learning_rate = steps.learning_rates[i], .step = step});
+    }
+    return total;
+  }
+
+  Metrics evaluate(Split split, Samples samples) override {
+    const ImageSet& images = images_.holding(split, samples);
+    losses_.resize(samples.size());
+    const std::int64_t groups = divide_up(static_cast<std::int64_t>(samples.size()), group_);
+    correct_.assign(to_size(groups), 0);
+    pool_.parallel_for(groups, [&](std::int64_t g, int thread) {
+      cpu::NetworkPass& pass = *passes_[to_size(thread)];
+      const Samples group = batch_of(samples, group_, g);
+      const float* logits = run_forward(pass, images, group);
+      correct_[to_size(g)] = assess(pass, logits, group.size(), 1.0F, losses_.data() + g * group_);
+    });
+    return metrics();
+  }
+
+  std::vector<float> logits(Split split, Samples samples) override {
+    const ImageSet& images = images_.holding(split, samples);
+    const std::int64_t classes = settings_.plan.classes;
+    std::vector<float> all(samples.size() * to_size(classes));
+    const std::int64_t groups = divide_up(static_cast<std::int64_t>(samples.size()), group_);
+    pool_.parallel_for(groups, [&](std::int64_t g, int thread) {
+      const Samples group = batch_of(samples, group_, g);
+      const float* logits = run_forward(*passes_[to_size(thread)], images, group);
+      std::copy_n(logits, group.size() * to_size(classes), all.data() + g * group_ * classes);
+    });
+    return all;
+  }
+
+  std::vector<double> gradients(Samples samples) override {
+    if (samples.empty()) {
+      throw Error("gradients were asked for the mean loss over no samples; there must be at least 1");
+    }
+    run_parts(images_.holding(Split::training, samples), samples);
+    cpu::sum_partials(partials_, 0, settings_.plan.parameter_floats, gradients_.data());
+    return {gradients_.begin(), gradients_.end()};
+  }
+
+ private:
+  /// Gathers a group of samples and takes it through the network; its logits.
+  const float* run_forward(cpu::NetworkPass& pass, const ImageSet& images, Samples group) const {
+    const auto batch = static_cast<std::int64_t>(group.size());
+    cpu::gather({.batch = batch, .image_size = settings_.plan.input_count}, images.pixels.data(), images.labels.data(),
+                group.data(), table_, pass.images(), pass.labels());
+    return pass.forward(parameters_.data(), batch);
+  }
+
+  /// The losses of a group and `scale` times the gradient of their sum by the logits; how many predictions are right.
+  std::int64_t assess(cpu::NetworkPass& pass, const float* logits, std::size_t batch, float scale,
+                      float* losses) const {
+    const SoftmaxCrossEntropyShape shape{.batch = static_cast<std::int64_t>(batch), .classes = settings_.plan.classes};
+    cpu::softmax_cross_entropy(shape, logits, pass.labels(), scale, losses, pass.grad_logits());
+    return cpu::accuracy(shape, logits, pass.labels());
+  }
+
+  /// Leaves the gradient of the mean loss over the samples in the parts' partial sums.
+  Metrics run_parts(const ImageSet& images, Samples samples) {
+    const auto count = static_cast<std::int64_t>(samples.size());
+    const std::int64_t parts = std::min(most_parts, divide_up(count, fewest_samples));
+    losses_.resize(samples.size());
+    correct_.assign(to_size(parts), 0);
+    while (partial_buffers_.size() < to_size(parts)) {
+      partial_buffers_.emplace_back(parameters_.size());
+    }
+    partials_.clear();
+    for (std::int64_t part = 0; part < parts; ++part) {
+      partials_.push_back(partial_buffers_[to_size(part)].data());
+    }
+    const auto scale = static_cast<float>(1.0 / static_cast<double>(count));
+    pool_.parallel_for(parts, [&](std::int64_t part, int thread) {
+      const Samples mine = part_of(samples, parts, part);
+      float* losses = losses_.data() + (mine.data() - samples.data());
+      correct_[to_size(part)] =
+          run_part(*passes_[to_size(thread)], images, mine, scale, losses, partial_buffers_[to_size(part)].data());
+    });
+    return metrics();
+  }
+
+  /// One part of a mini-batch, group after group; how many predictions are right.
+  std::int64_t run_part(cpu::NetworkPass& pass, const ImageSet& images, Samples samples, float scale, float* losses,
+                        float* gradients) const {
+    std::int64_t correct = 0;
+    for (std::int64_t g = 0; g < batch_count(samples.size(), group_); ++g) {
+      const Samples group = batch_of(samples, group_, g);
+      const float* logits = run_forward(pass, images, group);
+      correct += assess(pass, logits, group.size(), scale, losses + g * group_);
+      pass.backward(parameters_.data(), static_cast<std::int64_t>(group.size()), g > 0, gradients);
+    }
+    return correct;
+  }
+
+  /// What losses_ and correct_ add up to.
+  [[nodiscard]] Metrics metrics() const {
+    return {.loss_sum = std::accumulate(losses_.begin(), losses_.end(), 0.0),
+            .correct = std::accumulate(correct_.begin(), correct_.end(), std::int64_t{0}),
+            .count = static_cast<std::int64_t>(losses_.size())};
+  }
+
+  void update(const OptimizerStep& step) {
+    const std::int64_t floats = settings_.plan.parameter_floats;
+    pool_.parallel_for(divide_up(floats, slice_floats), [&](std::int64_t slice, int /*thread*/) {
+      const std::int64_t begin = slice * slice_floats;
+      const std::int64_t count = std::min(slice_floats, floats - begin);
+      cpu::sum_partials(partials_, begin, count, gradients_.data() + begin);
+      apply(step, begin, count);
+    });
+  }
+
+  /// The optimizer's step for some of the parameters.
+  void apply(const OptimizerStep& step, std::int64_t begin, std::int64_t count) {
+    const OptimizerSettings& optimizer = settings_.optimizer;
+    const float* gradients = gradients_.data() + begin;
+    float* parameters = parameters_.data() + begin;
+    switch (optimizer.kind) {
+      case OptimizerKind::sgd:
+        cpu::sgd(count, optimizer, step, gradients, parameters, slots_[0].data() + begin);
+        break;
+      case OptimizerKind::adam:
+        cpu::adam(count, optimizer, step, gradients, parameters, slots_[0].data() + begin, slots_[1].data() + begin);
+        break;
+      case OptimizerKind::adamw:
+        cpu::adamw(count, optimizer, step, gradients, parameters, slots_[0].data() + begin, slots_[1].data() + begin);
+        break;
+    }
+  }
+
+  ExecutorSettings settings_;
+  PixelTable table_;
+  UploadedImages images_;
+  std::int64_t group_;  // samples that go through the network together
+  std::vector<float> parameters_;
+  std::vector<std::vector<float>> slots_;
+  std::vector<std::vector<float>> partial_buffers_;        // [part][parameter_floats], the gaps zero
+  std::vector<const float*> partials_;                     // of the parts of the mini-batch at hand
+  std::vector<float> gradients_;                           // their sum
+  std::vector<float> losses_;                              // [sample]
+  std::vector<std::int64_t> correct_;                      // [part or group]
+  std::vector<std::unique_ptr<cpu::NetworkPass>> passes_;  // [thread]
+  cpu::ThreadPool pool_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads) {
+  return std::make_unique<CpuExecutor>(settings, threads);
+}
+
+}  // namespace touchstone

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/cpu/cpu_operations.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/cpu/workspace.h"
+#include "touchstone/accuracy.h"
+#include "touchstone/sigmoid.h"
+
+namespace touchstone {
+
+namespace {
+
+class CpuOperations final : public DeviceOperations {
+ public:
+  [[nodiscard]] std::string device() const override { return "cpu"; }
+
+  void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
+                      float* output) override {
+    cpu::conv2d_forward(shape, input, filters, bias, output, workspace_);
+  }
+  void conv2d_backward_data(const Conv2dShape& shape, const float* grad_output, const float* filters,
+                            float* grad_input) override {
+    cpu::conv2d_backward_data(shape, grad_output, filters, grad_input, workspace_);
+  }
+  void conv2d_backward_filters(const Conv2dShape& shape, const float* grad_output, const float* input,
+                               float* grad_filters) override {
+    cpu::conv2d_backward_filters(shape, grad_output, input, grad_filters, workspace_);
+  }
+  void conv2d_backward_bias(const Conv2dShape& shape, const float* grad_output, float* grad_bias) override {
+    cpu::conv2d_backward_bias(shape, grad_output, grad_bias, workspace_);
+  }
+
+  void sigmoid_forward(std::int64_t count, const float* input, float* output) override {
+    cpu::sigmoid_forward(count, input, output);
+  }
+  void sigmoid_backward(std::int64_t count, const float* grad_output, const float* output, float* grad_input) override {
+    cpu::sigmoid_backward(count, grad_output, output, grad_input);
+  }
+
+  void maxpool_forward(const MaxpoolShape& shape, const float* input, float* output, std::int32_t* argmax) override {
+    cpu::maxpool_forward(shape, input, output, argmax);
+  }
+  void maxpool_backward(const MaxpoolShape& shape, const float* grad_output, const std::int32_t* argmax,
+                        float* grad_input) override {
+    cpu::maxpool_backward(shape, grad_output, argmax, grad_input);
+  }
+
+  void dense_forward(const DenseShape& shape, const float* input, const float* weights, const float* bias,
+                     float* output) override {
+    cpu::dense_forward(shape, input, weights, bias, output, workspace_);
+  }
+  void dense_backward_data(const DenseShape& shape, const float* grad_output, const float* weights,
+                           float* grad_input) override {
+    cpu::dense_backward_data(shape, grad_output, weights, grad_input, workspace_);
+  }
+  void dense_backward_weights(const DenseShape& shape, const float* grad_output, const float* input,
+                              float* grad_weights) override {
+    cpu::dense_backward_weights(shape, grad_output, input, grad_weights, workspace_);
+  }
+  void dense_backward_bias(const DenseShape& shape, const float* grad_output, float* grad_bias) override {
+    cpu::dense_backward_bias(shape, grad_output, grad_bias, workspace_);
+  }
+
+  void softmax_cross_entropy(const SoftmaxCrossEntropyShape& shape, const float* logits, const std::uint8_t* labels,
+                             float scale, float* losses, float* grad_logits) override {
+    cpu::softmax_cross_entropy(shape, logits, labels, scale, losses, grad_logits);
+  }
+  std::int64_t accuracy(const SoftmaxCrossEntropyShape& shape, const float* logits,
+                        const std::uint8_t* labels) override {
+    return cpu::accuracy(shape, logits, labels);
+  }
+
+  void sgd(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
+           float* parameters, float* momentum_buffer) override {
+    cpu::sgd(count, settings, step, gradients, parameters, momentum_buffer);
+  }
+  void adam(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
+            float* parameters, float* first_moment, float* second_moment) override {
+    cpu::adam(count, settings, step, gradients, parameters, first_moment, second_moment);
+  }
+  void adamw(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
+             float* parameters, float* first_moment, float* second_moment) override {
+    cpu::adamw(count, settings, step, gradients, parameters, first_moment, second_moment);
+  }
+
+  void gather(const GatherShape& shape, std::int64_t /*count*/, const std::uint8_t* pixels, const std::uint8_t* labels,
+              const std::uint32_t* indices, const PixelTable& table, float* images,
+              std::uint8_t* batch_labels) override {
+    cpu::gather(shape, pixels, labels, indices, table, images, batch_labels);
+  }
+  std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
+                                     std::uint32_t count) override {
+    return shuffled_order(seed, purpose, epoch, count);
+  }
+
+ private:
+  cpu::Workspace workspace_;
+};
+
+}  // namespace
+
+std::unique_ptr<DeviceOperations> make_cpu_operations() { return std::make_unique<CpuOperations>(); }
+
+}  // namespace touchstone

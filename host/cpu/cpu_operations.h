@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "touchstone/device_operations.h"
+
+namespace touchstone {
+
+/// The operations of the cpu device, singly. The caller poisons the outputs and looks for what was written outside.
+std::unique_ptr<DeviceOperations> make_cpu_operations();
+
+}  // namespace touchstone
