@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The single operations of a device, on host arrays, for checking: each tensor is an allocation of its own, outputs are
+// poisoned first, and guard bands are looked at after each operation.
+#include <array>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "kernels/accuracy.h"
+#include "kernels/allocator.h"
+#include "kernels/check.h"
+#include "kernels/conv2d.h"
+#include "kernels/dense.h"
+#include "kernels/device.h"
+#include "kernels/devices.h"
+#include "kernels/gather.h"
+#include "kernels/handles.h"
+#include "kernels/maxpool.h"
+#include "kernels/optimizer.h"
+#include "kernels/reduce_metrics.h"
+#include "kernels/shuffle.h"
+#include "kernels/sigmoid.h"
+#include "kernels/softmax_cross_entropy.h"
+#include "kernels/step.h"
+
+#ifdef TOUCHSTONE_EMULATED
+#include "emulation/device.h"
+#endif
+
+namespace touchstone::TOUCHSTONE_BACKEND {
+namespace {
+
+// The launchers, under whose names the class below has functions of its own.
+namespace backend = ::touchstone::TOUCHSTONE_BACKEND;
+
+// The device's tensors of one call: made from host arrays, copied back where they are outputs.
+class Call {
+ public:
+  explicit Call(cudaStream_t stream) : stream_(stream) {}
+
+  // nullptr for nullptr.
+  template <class T>
+  [[nodiscard]] T* input(const T* values, std::int64_t count, const char* name) {
+    if (values == nullptr || count == 0) {
+      return nullptr;
+    }
+    T* tensor = allocate<T>(count, name);
+    check(cudaMemcpyAsync(tensor, values, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyHostToDevice, stream_),
+          "cudaMemcpyAsync");
+    return tensor;
+  }
+
+  template <class T>
+  [[nodiscard]] T* output(T* values, std::int64_t count, const char* name) {
+    T* tensor = count == 0 ? nullptr : allocate<T>(count, name);
+    outputs_.push_back({values, tensor, static_cast<std::size_t>(count) * sizeof(T)});
+    return tensor;
+  }
+
+  template <class T>
+  [[nodiscard]] T* in_place(T* values, std::int64_t count, const char* name) {
+    T* tensor = input<T>(values, count, name);
+    outputs_.push_back({values, tensor, static_cast<std::size_t>(count) * sizeof(T)});
+    return tensor;
+  }
+
+  template <class T>
+  [[nodiscard]] T* workspace(std::int64_t count) {
+    return count == 0 ? nullptr : allocate<T>(count, "the workspace");
+  }
+
+  [[nodiscard]] Allocator& allocator() { return allocator_; }
+
+  // Waits for the operation, looks at the guards, and copies the outputs back.
+  void finish() {
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    allocator_.verify();
+    for (const Output& output : outputs_) {
+      if (output.bytes > 0) {
+        check(cudaMemcpy(output.values, output.tensor, output.bytes, cudaMemcpyDeviceToHost), "cudaMemcpy");
+      }
+    }
+  }
+
+ private:
+  struct Output {
+    void* values;
+    const void* tensor;
+    std::size_t bytes;
+  };
+
+  template <class T>
+  [[nodiscard]] T* allocate(std::int64_t count, const char* name) {
+    return static_cast<T*>(allocator_.allocate(static_cast<std::size_t>(count) * sizeof(T), name));
+  }
+
+  cudaStream_t stream_;
+  GuardedAllocator allocator_;
+  std::vector<Output> outputs_;
+};
+
+class CudaOperations final : public DeviceOperations {
+ public:
+  explicit CudaOperations(const CudaOptions& options) : index_(options.index) {
+    open_device(index_);
+    stream_ = make_stream();
+    blas_workspace_ =
+        Buffer<char>(allocator_, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS");
+    blas_ = make_blas_handle(stream_.get(), blas_workspace_.data(), blas_workspace_.bytes(), options.tf32);
+  }
+
+  [[nodiscard]] std::string device() const override { return device_name(index_); }
+
+#ifdef TOUCHSTONE_EMULATED
+  // The schedules, each with its filling of fresh memory.
+  [[nodiscard]] std::vector<std::string> variants() const override {
+    std::vector<std::string> names;
+    for (const emulation::Options& options : emulation::standard_schedules) {
+      names.push_back(std::string(to_string(options.schedule)) + ", memory filled with " +
+                      std::string(to_string(options.fill)));
+    }
+    return names;
+  }
+
+  void select_variant(std::size_t index) override {
+    emulation::Options options = emulation::options();
+    options.schedule = emulation::standard_schedules.at(index).schedule;
+    options.fill = emulation::standard_schedules.at(index).fill;
+    emulation::configure(options);
+  }
+#endif
+
+  void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
+                      float* output) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::conv2d_forward(shape, call.input(input, shape.input_count(), "the input"),
+                              call.input(filters, shape.filters_count(), "the filters"),
+                              call.input(bias, shape.filters, "the bias"),
+                              call.output(output, shape.output_count(), "the output"), stream);
+    });
+  }
+
+  void conv2d_backward_data(const Conv2dShape& shape, const float* grad_output, const float* filters,
+                            float* grad_input) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::conv2d_backward_data(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+                                    call.input(filters, shape.filters_count(), "the filters"),
+                                    call.output(grad_input, shape.input_count(), "the input's gradient"), stream);
+    });
+  }
+
+  void conv2d_backward_filters(const Conv2dShape& shape, const float* grad_output, const float* input,
+                               float* grad_filters) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::conv2d_backward_filters(
+          shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+          call.input(input, shape.input_count(), "the input"),
+          call.output(grad_filters, shape.filters_count(), "the filters' gradient"),
+          call.workspace<float>(conv2d_backward_filters_workspace(shape)), stream);
+    });
+  }
+
+  void conv2d_backward_bias(const Conv2dShape& shape, const float* grad_output, float* grad_bias) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::conv2d_backward_bias(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+                                    call.output(grad_bias, shape.filters, "the bias's gradient"),
+                                    call.workspace<float>(conv2d_backward_bias_workspace(shape)), stream);
+    });
+  }
+
+  void sigmoid_forward(std::int64_t count, const float* input, float* output) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::sigmoid_forward(count, call.input(input, count, "the input"), call.output(output, count, "the output"),
+                               stream);
+    });
+  }
+
+  void sigmoid_backward(std::int64_t count, const float* grad_output, const float* output, float* grad_input) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::sigmoid_backward(count, call.input(grad_output, count, "the output's gradient"),
+                                call.input(output, count, "the output"),
+                                call.output(grad_input, count, "the input's gradient"), stream);
+    });
+  }
+
+  void maxpool_forward(const MaxpoolShape& shape, const float* input, float* output, std::int32_t* argmax) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::maxpool_forward(shape, call.input(input, shape.input_count(), "the input"),
+                               call.output(output, shape.output_count(), "the output"),
+                               call.output(argmax, shape.output_count(), "the argmax"), stream);
+    });
+  }
+
+  void maxpool_backward(const MaxpoolShape& shape, const float* grad_output, const std::int32_t* argmax,
+                        float* grad_input) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::maxpool_backward(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+                                call.input(argmax, shape.output_count(), "the argmax"),
+                                call.output(grad_input, shape.input_count(), "the input's gradient"), stream);
+    });
+  }
+
+  void dense_forward(const DenseShape& shape, const float* input, const float* weights, const float* bias,
+                     float* output) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::dense_forward(shape, call.input(input, shape.input_count(), "the input"),
+                             call.input(weights, shape.weights_count(), "the weights"),
+                             call.input(bias, shape.out_features, "the bias"),
+                             call.output(output, shape.output_count(), "the output"), blas_.get(), stream);
+    });
+  }
+
+  void dense_backward_data(const DenseShape& shape, const float* grad_output, const float* weights,
+                           float* grad_input) override {
+    run([&](Call& call, cudaStream_t /*stream*/) {
+      backend::dense_backward_data(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+                                   call.input(weights, shape.weights_count(), "the weights"),
+                                   call.output(grad_input, shape.input_count(), "the input's gradient"), blas_.get());
+    });
+  }
+
+  void dense_backward_weights(const DenseShape& shape, const float* grad_output, const float* input,
+                              float* grad_weights) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::dense_backward_weights(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+                                      call.input(input, shape.input_count(), "the input"),
+                                      call.output(grad_weights, shape.weights_count(), "the weights' gradient"),
+                                      blas_.get(), stream);
+    });
+  }
+
+  void dense_backward_bias(const DenseShape& shape, const float* grad_output, float* grad_bias) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::dense_backward_bias(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+                                   call.output(grad_bias, shape.out_features, "the bias's gradient"), stream);
+    });
+  }
+
+  void softmax_cross_entropy(const SoftmaxCrossEntropyShape& shape, const float* logits, const std::uint8_t* labels,
+                             float scale, float* losses, float* grad_logits) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::softmax_cross_entropy(shape, call.input(logits, shape.count(), "the logits"),
+                                     call.input(labels, shape.batch, "the labels"), scale,
+                                     call.output(losses, shape.batch, "the losses"),
+                                     call.output(grad_logits, shape.count(), "the logits' gradient"), nullptr, stream);
+    });
+  }
+
+  std::int64_t accuracy(const SoftmaxCrossEntropyShape& shape, const float* logits,
+                        const std::uint8_t* labels) override {
+    std::int64_t correct_rows = 0;
+    run([&](Call& call, cudaStream_t stream) {
+      auto* correct = call.workspace<std::uint8_t>(shape.batch);
+      backend::accuracy(shape, call.input(logits, shape.count(), "the logits"),
+                        call.input(labels, shape.batch, "the labels"), correct, nullptr, stream);
+      if (shape.batch > 0) {
+        correct_rows = reduce_metrics(shape.batch, nullptr, correct, call.allocator(), stream).correct;
+      }
+    });
+    return correct_rows;
+  }
+
+  void sgd(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
+           float* parameters, float* momentum_buffer) override {
+    const StepRecord record = make_step_record(settings, step);
+    run([&](Call& call, cudaStream_t stream) {
+      backend::sgd(count, settings, call.input(&record, 1, "the step"), nullptr,
+                   call.input(gradients, count, "the gradients"), call.in_place(parameters, count, "the parameters"),
+                   call.in_place(momentum_buffer, count, "the momentum buffer"), stream);
+    });
+  }
+
+  void adam(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
+            float* parameters, float* first_moment, float* second_moment) override {
+    run_adam(backend::adam, count, settings, step, gradients, parameters, first_moment, second_moment);
+  }
+
+  void adamw(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
+             float* parameters, float* first_moment, float* second_moment) override {
+    run_adam(backend::adamw, count, settings, step, gradients, parameters, first_moment, second_moment);
+  }
+
+  void gather(const GatherShape& shape, std::int64_t count, const std::uint8_t* pixels, const std::uint8_t* labels,
+              const std::uint32_t* indices, const PixelTable& table, float* images,
+              std::uint8_t* batch_labels) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::gather(shape, call.input(pixels, count * shape.image_size, "the pixels"),
+                      call.input(labels, count, "the labels"), call.input(indices, shape.batch, "the indices"),
+                      call.input(table.data(), static_cast<std::int64_t>(table.size()), "the table of pixel values"),
+                      call.output(images, shape.batch * shape.image_size, "the images"),
+                      call.output(batch_labels, shape.batch, "the batch's labels"), nullptr, stream);
+    });
+  }
+
+  std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
+                                     std::uint32_t count) override {
+    std::vector<std::uint32_t> order(count);
+    run([&](Call& call, cudaStream_t stream) {
+      std::uint32_t* tensor = call.output(order.data(), count, "the order");
+      if (count > 0) {
+        backend::shuffle(seed, purpose, epoch, count, tensor, call.allocator(), stream);
+      }
+    });
+    return order;
+  }
+
+ private:
+  using AdamFunction = decltype(backend::adam);
+
+  template <class Operation>
+  void run(Operation operation) {
+    use_device(index_);
+    Call call(stream_.get());
+    operation(call, stream_.get());
+    call.finish();
+    allocator_.verify();
+  }
+
+  void run_adam(AdamFunction* rule, std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step,
+                const float* gradients, float* parameters, float* first_moment, float* second_moment) {
+    const StepRecord record = make_step_record(settings, step);
+    run([&](Call& call, cudaStream_t stream) {
+      rule(count, settings, call.input(&record, 1, "the step"), nullptr, call.input(gradients, count, "the gradients"),
+           call.in_place(parameters, count, "the parameters"),
+           call.in_place(first_moment, count, "the first moment"),
+           call.in_place(second_moment, count, "the second moment"), stream);
+    });
+  }
+
+  int index_;
+  Stream stream_;
+  GuardedAllocator allocator_;  // of what outlives a call
+  Buffer<char> blas_workspace_;
+  BlasHandle blas_;
+};
+
+}  // namespace
+
+std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& options) {
+  return std::make_unique<CudaOperations>(options);
+}
+
+}  // namespace touchstone::TOUCHSTONE_BACKEND

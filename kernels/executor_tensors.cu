@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/executor_tensors.h"
+
+#include <memory>
+#include <string>
+
+#include "kernels/handles.h"
+
+namespace touchstone::TOUCHSTONE_BACKEND {
+namespace {
+
+std::vector<Buffer<float>> make_slots(const ExecutorSettings& settings, Allocator& allocator) {
+  std::vector<Buffer<float>> slots;
+  for (int slot = 0; slot < settings.optimizer.slots(); ++slot) {
+    slots.emplace_back(allocator, settings.plan.parameter_floats, "the optimizer's state");
+  }
+  return slots;
+}
+
+// Bytes of all tensors for a batch size, as an Arena lays them out.
+std::size_t needed_bytes(ExecutorSettings settings, std::int64_t batch_size) {
+  settings.batch_size = batch_size;
+  CountingAllocator counter;
+  const ExecutorTensors tensors(settings, counter);
+  return counter.bytes();
+}
+
+// The largest power of two below the settings' batch size whose tensors fit into `bytes`; 0 where none does.
+std::int64_t fitting_batch_size(const ExecutorSettings& settings, std::size_t bytes) {
+  std::int64_t candidate = 1;
+  while (2 * candidate < settings.batch_size) {
+    candidate *= 2;
+  }
+  while (candidate > 0 && needed_bytes(settings, candidate) > bytes) {
+    candidate /= 2;
+  }
+  return candidate < settings.batch_size ? candidate : 0;
+}
+
+// The error of tensors that did not fit, with what to do.
+Error with_advice(const OutOfMemory& error, const ExecutorSettings& settings) {
+  const std::int64_t fitting = fitting_batch_size(settings, error.free_bytes());
+  return Error(std::string(error.what()) + "; " +
+               (fitting > 0 ? "a batch size of " + std::to_string(fitting) + " fits (--batch-size)"
+                            : "not even a batch of 1 fits: use another device"));
+}
+
+}  // namespace
+
+ExecutorTensors::ExecutorTensors(const ExecutorSettings& settings, Allocator& allocator)
+    : parameters(allocator, settings.plan.parameter_floats, "the parameters"),
+      gradients(allocator, settings.plan.parameter_floats, "the parameters' gradients"),
+      slots(make_slots(settings, allocator)),
+      table(allocator, static_cast<std::int64_t>(PixelTable().size()), "the table of pixel values"),
+      labels(allocator, settings.batch_size, "the labels"),
+      cursor(allocator, 1, "the cursor"),
+      blas_workspace(allocator, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS"),
+      pass(settings.plan, settings.batch_size, allocator) {}
+
+std::unique_ptr<ExecutorTensors> make_executor_tensors(const ExecutorSettings& settings, Allocator& allocator) {
+  try {
+    allocator.reserve(needed_bytes(settings, settings.batch_size),
+                      "training in batches of " + std::to_string(settings.batch_size));
+    return std::make_unique<ExecutorTensors>(settings, allocator);
+  } catch (const OutOfMemory& error) {
+    throw with_advice(error, settings);
+  }
+}
+
+}  // namespace touchstone::TOUCHSTONE_BACKEND

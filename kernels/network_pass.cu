@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/network_pass.h"
+
+#include <algorithm>
+#include <array>
+#include <variant>
+
+#include "host/reference/executor_support.h"
+#include "kernels/conv2d.h"
+#include "kernels/dense.h"
+#include "kernels/maxpool.h"
+#include "kernels/profiling.h"
+#include "kernels/sigmoid.h"
+
+namespace touchstone::TOUCHSTONE_BACKEND {
+namespace {
+
+// Floats of workspace that the backward pass of an operation needs for `batch` samples.
+std::int64_t workspace_floats(const Operation& operation, std::int64_t batch) {
+  const auto* shape = std::get_if<Conv2dShape>(&operation.shape);
+  if (shape == nullptr) {
+    return 0;
+  }
+  const Conv2dShape batched = with_batch(*shape, batch);
+  return std::max(conv2d_backward_filters_workspace(batched), conv2d_backward_bias_workspace(batched));
+}
+
+// The most workspace that any batch of up to `batch_size` samples needs: the parts of a sum need not grow with it.
+std::int64_t largest_workspace(const Operation& operation, std::int64_t batch_size) {
+  std::int64_t most = 0;
+  for (std::int64_t batch = 1; batch <= batch_size; ++batch) {
+    most = std::max(most, workspace_floats(operation, batch));
+  }
+  return most;
+}
+
+// What an operation of a mini-batch works on.
+struct OperationContext {
+  std::int64_t batch;
+  const ParameterSlot& slot;
+  const float* parameters;
+  cublasHandle_t blas;
+  cudaStream_t stream;
+
+  [[nodiscard]] const float* weights() const { return parameters + slot.weights; }
+  [[nodiscard]] const float* bias() const { return parameters + slot.bias; }
+};
+
+struct ForwardTensors {
+  const float* input;
+  float* output;
+  std::int32_t* argmax;
+};
+
+void run_forward(const Conv2dShape& shape, const OperationContext& context, const ForwardTensors& t) {
+  const ProfilerRange range("conv2d_forward");
+  conv2d_forward(with_batch(shape, context.batch), t.input, context.weights(), context.bias(), t.output,
+                 context.stream);
+}
+
+void run_forward(const MaxpoolShape& shape, const OperationContext& context, const ForwardTensors& t) {
+  const ProfilerRange range("maxpool_forward");
+  maxpool_forward(with_batch(shape, context.batch), t.input, t.output, t.argmax, context.stream);
+}
+
+void run_forward(const SigmoidShape& shape, const OperationContext& context, const ForwardTensors& t) {
+  const ProfilerRange range("sigmoid_forward");
+  sigmoid_forward(with_batch(shape, context.batch).count, t.input, t.output, context.stream);
+}
+
+void run_forward(const DenseShape& shape, const OperationContext& context, const ForwardTensors& t) {
+  const ProfilerRange range("dense_forward");
+  dense_forward(with_batch(shape, context.batch), t.input, context.weights(), context.bias(), t.output, context.blas,
+                context.stream);
+}
+
+struct BackwardTensors {
+  const float* input;
+  const float* output;
+  const std::int32_t* argmax;
+  const float* grad_output;
+  float* grad_input;  // nullptr where nothing before has parameters
+  float* gradients;
+  float* workspace;
+};
+
+void run_backward(const Conv2dShape& shape, const OperationContext& context, const BackwardTensors& t) {
+  const Conv2dShape batched = with_batch(shape, context.batch);
+  if (t.grad_input != nullptr) {
+    const ProfilerRange range("conv2d_backward_data");
+    conv2d_backward_data(batched, t.grad_output, context.weights(), t.grad_input, context.stream);
+  }
+  {
+    const ProfilerRange range("conv2d_backward_filters");
+    conv2d_backward_filters(batched, t.grad_output, t.input, t.gradients + context.slot.weights, t.workspace,
+                            context.stream);
+  }
+  const ProfilerRange range("conv2d_backward_bias");
+  conv2d_backward_bias(batched, t.grad_output, t.gradients + context.slot.bias, t.workspace, context.stream);
+}
+
+void run_backward(const MaxpoolShape& shape, const OperationContext& context, const BackwardTensors& t) {
+  const ProfilerRange range("maxpool_backward");
+  maxpool_backward(with_batch(shape, context.batch), t.grad_output, t.argmax, t.grad_input, context.stream);
+}
+
+void run_backward(const SigmoidShape& shape, const OperationContext& context, const BackwardTensors& t) {
+  const ProfilerRange range("sigmoid_backward");
+  sigmoid_backward(with_batch(shape, context.batch).count, t.grad_output, t.output, t.grad_input, context.stream);
+}
+
+void run_backward(const DenseShape& shape, const OperationContext& context, const BackwardTensors& t) {
+  const DenseShape batched = with_batch(shape, context.batch);
+  if (t.grad_input != nullptr) {
+    const ProfilerRange range("dense_backward_data");
+    dense_backward_data(batched, t.grad_output, context.weights(), t.grad_input, context.blas);
+  }
+  {
+    const ProfilerRange range("dense_backward_weights");
+    dense_backward_weights(batched, t.grad_output, t.input, t.gradients + context.slot.weights, context.blas,
+                           context.stream);
+  }
+  const ProfilerRange range("dense_backward_bias");
+  dense_backward_bias(batched, t.grad_output, t.gradients + context.slot.bias, context.stream);
+}
+
+std::size_t find_first_with_parameters(const ExecutionPlan& plan) {
+  const auto first = std::find_if(plan.operations.begin(), plan.operations.end(), [](const Operation& operation) {
+    return operation.parameters.weights_count > 0;
+  });
+  return static_cast<std::size_t>(first - plan.operations.begin());
+}
+
+}  // namespace
+
+NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator)
+    : plan_(plan), first_with_parameters_(find_first_with_parameters(plan)) {
+  std::array<std::int64_t, 2> gradient_floats{};
+  std::int64_t workspace = 0;
+  activations_.emplace_back(allocator, batch_size * plan.input_count, "the images");
+  for (std::size_t i = 0; i < plan.operations.size(); ++i) {
+    const Operation& operation = plan.operations[i];
+    const std::int64_t outputs = batch_size * operation.output_count;
+    activations_.emplace_back(allocator, outputs, operation.layer + "'s output");
+    const bool pools = std::holds_alternative<MaxpoolShape>(operation.shape);
+    argmax_.emplace_back(allocator, pools ? outputs : 0, operation.layer + "'s argmax");
+    if (i > first_with_parameters_) {
+      gradient_floats.at(i % 2) = std::max(gradient_floats.at(i % 2), batch_size * operation.input_count);
+    }
+    workspace = std::max(workspace, largest_workspace(operation, batch_size));
+  }
+  grad_logits_ = Buffer<float>(allocator, batch_size * plan.classes, "the logits' gradient");
+  grad_even_ = Buffer<float>(allocator, gradient_floats[0], "the gradients between layers");
+  grad_odd_ = Buffer<float>(allocator, gradient_floats[1], "the gradients between layers");
+  workspace_ = Buffer<float>(allocator, workspace, "the filter gradients' parts");
+}
+
+void NetworkPass::forward(std::int64_t batch, const float* parameters, cublasHandle_t blas, cudaStream_t stream) const {
+  for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
+    const Operation& operation = plan_.operations[i];
+    const OperationContext context{batch, operation.parameters, parameters, blas, stream};
+    const ForwardTensors tensors{activations_[i].data(), activations_[i + 1].data(), argmax_[i].data()};
+    std::visit([&](const auto& shape) { run_forward(shape, context, tensors); }, operation.shape);
+  }
+}
+
+void NetworkPass::backward(std::int64_t batch, const float* parameters, float* gradients, cublasHandle_t blas,
+                           cudaStream_t stream) const {
+  const float* grad_output = grad_logits_.data();
+  for (std::size_t i = plan_.operations.size(); i-- > first_with_parameters_;) {
+    const Operation& operation = plan_.operations[i];
+    const Buffer<float>& grad_input = i % 2 == 0 ? grad_even_ : grad_odd_;
+    const OperationContext context{batch, operation.parameters, parameters, blas, stream};
+    const BackwardTensors tensors{.input = activations_[i].data(),
+                                  .output = activations_[i + 1].data(),
+                                  .argmax = argmax_[i].data(),
+                                  .grad_output = grad_output,
+                                  .grad_input = i > first_with_parameters_ ? grad_input.data() : nullptr,
+                                  .gradients = gradients,
+                                  .workspace = workspace_.data()};
+    std::visit([&](const auto& shape) { run_backward(shape, context, tensors); }, operation.shape);
+    grad_output = tensors.grad_input;
+  }
+}
+
+}  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/allocator.h"
+#include "kernels/backend.h"
+#include "kernels/handles.h"
+#include "touchstone/plan.h"
+
+namespace touchstone::TOUCHSTONE_BACKEND {
+
+/// The forward and backward pass of a plan over one mini-batch on the device, operation by operation, each within an
+/// NVTX range. Owns the tensors in between: every operation's output, every max-pool's argmax, two tensors that the
+/// gradient goes back and forth between, and the workspace.
+class NetworkPass {
+ public:
+  /// With room for `batch_size` samples.
+  NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator);
+
+  /// Where the images [batch,input_count] go before a forward pass.
+  [[nodiscard]] float* images() const { return activations_.front().data(); }
+  /// Where they come out: the logits [batch,classes].
+  [[nodiscard]] const float* logits() const { return activations_.back().data(); }
+  /// Where the gradient of the logits goes before a backward pass.
+  [[nodiscard]] float* grad_logits() const { return grad_logits_.data(); }
+
+  void forward(std::int64_t batch, const float* parameters, cublasHandle_t blas, cudaStream_t stream) const;
+
+  /// Writes the gradient of each parameter to its place in `gradients`, in the plan's flat layout; leaves the gaps.
+  void backward(std::int64_t batch, const float* parameters, float* gradients, cublasHandle_t blas,
+                cudaStream_t stream) const;
+
+ private:
+  ExecutionPlan plan_;
+  std::size_t first_with_parameters_ = 0;
+  std::vector<Buffer<float>> activations_;     // [operation]: its input; the last: the logits
+  std::vector<Buffer<std::int32_t>> argmax_;   // [operation]: empty but for max-pools
+  Buffer<float> grad_logits_;
+  Buffer<float> grad_even_;  // the gradient at an operation's input, by the operation's place in the plan
+  Buffer<float> grad_odd_;
+  Buffer<float> workspace_;  // of the filter and bias gradients
+};
+
+}  // namespace touchstone::TOUCHSTONE_BACKEND
