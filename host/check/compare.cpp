@@ -18,14 +18,6 @@ namespace {
 /// the bound itself.
 constexpr double reference_share = 0x1p-28;
 
-/// The error in units of its bound: above 1 is wrong.
-double error_ratio(double got, double expected, double bound) {
-  if (got == expected || (std::isnan(got) && std::isnan(expected))) return 0;
-  const double error = std::abs(got - expected);
-  if (!(error <= std::numeric_limits<double>::max()) || bound == 0) return std::numeric_limits<double>::infinity();
-  return error / (bound * (1 + reference_share));
-}
-
 std::string element_name(const Output& output, std::int64_t index) {
   std::vector<std::int64_t> coordinate(output.dimensions.size());
   for (std::size_t d = coordinate.size(); d-- > 0;) {
@@ -57,6 +49,13 @@ void compare_elements(const Output& output, const GuardedArray<T>& elements, con
 }
 
 }  // namespace
+
+double error_ratio(double got, double expected, double bound) {
+  if (got == expected || (std::isnan(got) && std::isnan(expected))) return 0;
+  const double error = std::abs(got - expected);
+  if (!(error <= std::numeric_limits<double>::max()) || bound == 0) return std::numeric_limits<double>::infinity();
+  return error / (bound * (1 + reference_share));
+}
 
 Comparison compare(const Outputs& outputs, const std::vector<Expected>& expected) {
   Comparison comparison;

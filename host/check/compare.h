@@ -26,6 +26,10 @@ struct Mismatch {
   bool unwritten = false;
 };
 
+/// The error of one element in units of its bound: above 1 is wrong. -0 equals 0; NaN equals NaN alone, an infinity
+/// itself alone.
+double error_ratio(double got, double expected, double bound);
+
 /// How right one call's outputs are, or several calls'.
 struct Comparison {
   std::int64_t elements = 0;

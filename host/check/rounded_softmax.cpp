@@ -6,7 +6,7 @@
 
 namespace touchstone::check {
 
-RoundedLoss softmax_cross_entropy(std::span<const Rounded> logits, std::int64_t label, double scale) {
+RoundedLoss softmax_cross_entropy(std::span<const Rounded> logits, std::int64_t label, const Rounded& scale) {
   const auto by_value = [](const Rounded& a, const Rounded& b) { return a.value < b.value; };
   const Rounded largest = Rounded::exact(std::max_element(logits.begin(), logits.end(), by_value)->value);
 
@@ -21,7 +21,7 @@ RoundedLoss softmax_cross_entropy(std::span<const Rounded> logits, std::int64_t 
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const Rounded probability = exponentials[i] * (Rounded::exact(1) / total);
     const Rounded target = Rounded::exact(static_cast<std::int64_t>(i) == label ? 1 : 0);
-    result.grad_logits.push_back((probability - target) * Rounded::exact(scale));
+    result.grad_logits.push_back((probability - target) * scale);
   }
   return result;
 }

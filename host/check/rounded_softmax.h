@@ -18,6 +18,6 @@ struct RoundedLoss {
 /// Softmax cross-entropy of one row, as loss = ln S - (z_label - m) and scale * (e_i * (1 / S) - y_i) with
 /// e_i = exp(z_i - m), S their sum in any order and m the largest logit: what reference::softmax_cross_entropy gives,
 /// with bounds. Any m gives the same true result, so that the rounding of m itself costs nothing.
-RoundedLoss softmax_cross_entropy(std::span<const Rounded> logits, std::int64_t label, double scale);
+RoundedLoss softmax_cross_entropy(std::span<const Rounded> logits, std::int64_t label, const Rounded& scale);
 
 }  // namespace touchstone::check

@@ -49,7 +49,7 @@ class SoftmaxBounded : public Trial {
     for (std::int64_t n = 0; n < shape.batch; ++n) {
       std::transform(batch_.logits.data() + n * shape.classes, batch_.logits.data() + (n + 1) * shape.classes,
                      row.begin(), [](float logit) { return Rounded::exact(logit); });
-      const RoundedLoss bound = check::softmax_cross_entropy(row, batch_.labels[n], batch_.scale);
+      const RoundedLoss bound = check::softmax_cross_entropy(row, batch_.labels[n], Rounded::exact(batch_.scale));
       losses.bounds.push_back(bound.loss.error);
       for (const Rounded& gradient : bound.grad_logits) grad_logits.bounds.push_back(gradient.error);
     }

@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "host/cli/arguments.h"
 #include "host/cli/command.h"
@@ -22,12 +23,13 @@
 namespace touchstone::cli {
 namespace {
 
-constexpr std::array commands = {&define_train, &define_eval, &define_predict, &define_info};
+constexpr std::array commands = {&define_train, &define_eval, &define_predict, &define_check, &define_info};
 
 constexpr const char* examples =
     "  touchstone train                  train the default network on MNIST\n"
     "  touchstone eval runs/NAME         test it\n"
     "  touchstone predict runs/NAME digit.png\n"
+    "  touchstone check                  how right is the device?\n"
     "  touchstone info                   what there is: devices, networks\n"
     "  touchstone train --help           options of a command, with examples";
 

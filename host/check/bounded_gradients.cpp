@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/check/bounded_gradients.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <variant>
+
+#include "host/check/rounded.h"
+#include "host/check/rounded_softmax.h"
+#include "host/check/rounded_tensor.h"
+#include "host/reference/executor_support.h"
+#include "touchstone/conv2d.h"
+#include "touchstone/dense.h"
+
+namespace touchstone::check {
+namespace {
+
+const RoundedTensor nothing;
+
+RoundedTensor slice(const std::vector<double>& values, std::int64_t begin, std::int64_t count) {
+  return RoundedTensor::exact({values.begin() + begin, values.begin() + begin + count});
+}
+
+/// The operations of a plan on one mini-batch. Keeps what the backward pass needs of the forward pass.
+class BoundedPass {
+ public:
+  BoundedPass(const ExecutionPlan& plan, const std::vector<double>& parameters, std::int64_t batch)
+      : plan_(plan), parameters_(parameters), batch_(batch), pooled_(plan.operations.size()) {}
+
+  const RoundedTensor& forward(RoundedTensor images) {
+    activations_.push_back(std::move(images));
+    for (std::size_t o = 0; o < plan_.operations.size(); ++o) {
+      activations_.push_back(std::visit([&](const auto& shape) { return forward(o, with_batch(shape, batch_)); },
+                                        plan_.operations[o].shape));
+    }
+    return activations_.back();
+  }
+
+  BoundedGradients backward(RoundedTensor gradient) {
+    const auto count = static_cast<std::size_t>(plan_.parameter_floats);
+    BoundedGradients result{std::vector<double>(count), std::vector<double>(count)};
+    for (std::size_t o = plan_.operations.size(); o-- > 0;) {
+      gradient = std::visit([&](const auto& shape) { return backward(o, with_batch(shape, batch_), gradient, result); },
+                            plan_.operations[o].shape);
+    }
+    for (const PooledTensor& pooled : pooled_) {
+      result.close_windows += std::count_if(pooled.close.begin(), pooled.close.end(),
+                                            [](const auto& positions) { return !positions.empty(); });
+    }
+    return result;
+  }
+
+ private:
+  [[nodiscard]] RoundedTensor weights(std::size_t o) const {
+    const ParameterSlot& slot = plan_.operations[o].parameters;
+    return slice(parameters_, slot.weights, slot.weights_count);
+  }
+
+  [[nodiscard]] RoundedTensor bias(std::size_t o) const {
+    const ParameterSlot& slot = plan_.operations[o].parameters;
+    return slice(parameters_, slot.bias, slot.bias_count);
+  }
+
+  RoundedTensor forward(std::size_t o, const Conv2dShape& shape) {
+    return sum_of_products(shape.output_count(), shape.channels * shape.taps() + 1, activations_[o], weights(o),
+                           bias(o), [&shape](const double* x, const double* w, const double* b, double* y) {
+                             reference::conv2d_forward(shape, x, w, b, y);
+                           });
+  }
+
+  RoundedTensor forward(std::size_t o, const DenseShape& shape) {
+    return sum_of_products(shape.output_count(), shape.in_features + 1, activations_[o], weights(o), bias(o),
+                           [&shape](const double* x, const double* w, const double* b, double* y) {
+                             reference::dense_forward(shape, x, w, b, y);
+                           });
+  }
+
+  RoundedTensor forward(std::size_t o, const MaxpoolShape& shape) {
+    pooled_[o] = maxpool_forward(shape, activations_[o]);
+    return pooled_[o].output;
+  }
+
+  RoundedTensor forward(std::size_t o, const SigmoidShape& /*shape*/) {
+    RoundedTensor output(activations_[o].size());
+    for (std::size_t i = 0; i < output.size(); ++i) output.set(i, sigmoid(activations_[o][i]));
+    return output;
+  }
+
+  RoundedTensor backward(std::size_t o, const Conv2dShape& shape, const RoundedTensor& gradient,
+                         BoundedGradients& result) {
+    const std::int64_t terms = shape.batch * shape.out_positions();
+    const ParameterSlot& slot = plan_.operations[o].parameters;
+    put(result, slot.weights,
+        sum_of_products(shape.filters_count(), terms, gradient, activations_[o], nothing,
+                        [&shape](const double* g, const double* x, const double*, double* out) {
+                          reference::conv2d_backward_filters(shape, g, x, out);
+                        }));
+    put(result, slot.bias,
+        sum_of_products(shape.filters, terms, gradient, nothing, nothing,
+                        [&shape](const double* g, const double*, const double*, double* out) {
+                          reference::conv2d_backward_bias(shape, g, out);
+                        }));
+    if (o == 0) return {};
+    return sum_of_products(shape.input_count(), shape.filters * shape.taps(), gradient, weights(o), nothing,
+                           [&shape](const double* g, const double* w, const double*, double* out) {
+                             reference::conv2d_backward_data(shape, g, w, out);
+                           });
+  }
+
+  RoundedTensor backward(std::size_t o, const DenseShape& shape, const RoundedTensor& gradient,
+                         BoundedGradients& result) {
+    const ParameterSlot& slot = plan_.operations[o].parameters;
+    put(result, slot.weights,
+        sum_of_products(shape.weights_count(), shape.batch, gradient, activations_[o], nothing,
+                        [&shape](const double* g, const double* x, const double*, double* out) {
+                          reference::dense_backward_weights(shape, g, x, out);
+                        }));
+    put(result, slot.bias,
+        sum_of_products(shape.out_features, shape.batch, gradient, nothing, nothing,
+                        [&shape](const double* g, const double*, const double*, double* out) {
+                          reference::dense_backward_bias(shape, g, out);
+                        }));
+    if (o == 0) return {};
+    return sum_of_products(shape.input_count(), shape.out_features, gradient, weights(o), nothing,
+                           [&shape](const double* g, const double* w, const double*, double* out) {
+                             reference::dense_backward_data(shape, g, w, out);
+                           });
+  }
+
+  RoundedTensor backward(std::size_t o, const MaxpoolShape& shape, const RoundedTensor& gradient,
+                         BoundedGradients& /*result*/) {
+    return maxpool_backward(shape, gradient, pooled_[o]);
+  }
+
+  RoundedTensor backward(std::size_t o, const SigmoidShape& /*shape*/, const RoundedTensor& gradient,
+                         BoundedGradients& /*result*/) {
+    RoundedTensor grad_input(gradient.size());
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      const Rounded s = activations_[o + 1][i];
+      grad_input.set(i, gradient[i] * s * (Rounded::exact(1) - s));
+    }
+    return grad_input;
+  }
+
+  static void put(BoundedGradients& result, std::int64_t begin, const RoundedTensor& gradient) {
+    std::copy(gradient.values.begin(), gradient.values.end(), result.values.begin() + begin);
+    std::copy(gradient.errors.begin(), gradient.errors.end(), result.bounds.begin() + begin);
+  }
+
+  const ExecutionPlan& plan_;
+  const std::vector<double>& parameters_;
+  std::int64_t batch_;
+  std::vector<RoundedTensor> activations_;  // [operation]: its input; the last: the logits
+  std::vector<PooledTensor> pooled_;        // [operation]: empty but for max-pools
+};
+
+/// The gradient of the mean loss by the logits.
+RoundedTensor loss_gradient(const RoundedTensor& logits, std::span<const std::uint8_t> labels) {
+  const std::size_t classes = logits.size() / labels.size();
+  const Rounded scale = Rounded::constant(1 / static_cast<double>(labels.size()));
+  RoundedTensor gradient(logits.size());
+  std::vector<Rounded> row(classes);
+  for (std::size_t n = 0; n < labels.size(); ++n) {
+    for (std::size_t i = 0; i < classes; ++i) row[i] = logits[n * classes + i];
+    const RoundedLoss loss = softmax_cross_entropy(row, labels[n], scale);
+    for (std::size_t i = 0; i < classes; ++i) gradient.set(n * classes + i, loss.grad_logits[i]);
+  }
+  return gradient;
+}
+
+}  // namespace
+
+BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<double>& parameters,
+                                   std::vector<double> images, std::span<const std::uint8_t> labels) {
+  BoundedPass pass(plan, parameters, static_cast<std::int64_t>(labels.size()));
+  const RoundedTensor& logits = pass.forward(RoundedTensor::exact(std::move(images)));
+  return pass.backward(loss_gradient(logits, labels));
+}
+
+}  // namespace touchstone::check

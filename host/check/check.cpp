@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/check/check.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "host/check/operation_checks.h"
+#include "touchstone/dataset.h"
+#include "touchstone/error.h"
+#include "touchstone/network.h"
+
+namespace touchstone::check {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* network_name = "network";
+
+void require_known(const std::vector<std::string>& names) {
+  const std::vector<std::string> known = check_names();
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw UsageError(fmt::format("check: unknown operation {}; known are {}", name, fmt::join(known, ", ")));
+    }
+  }
+}
+
+bool wanted(const CheckSettings& settings, std::string_view name) {
+  const auto& names = settings.names;
+  return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+}
+
+Json ratio(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json to_json(const OperationReport& report) {
+  Json json;
+  json["operation"] = report.operation;
+  json["cases"] = report.cases;
+  json["failures"] = report.failed_cases;
+  json["worst_ratio"] = ratio(report.worst_ratio);
+  json["worst_shape"] = report.worst_shape;
+  return json;
+}
+
+Json to_json(const GradientReport& report) {
+  Json json;
+  json["step"] = report.step;
+  json["parameters"] = report.parameters;
+  json["failures"] = report.wrong;
+  json["worst_ratio"] = ratio(report.worst_ratio);
+  json["close_windows"] = report.close_windows;
+  return json;
+}
+
+Json to_json(const TrajectoryReport& report) {
+  Json json;
+  json["steps"] = report.steps;
+  json["worst_ratio"] = ratio(report.worst_ratio);
+  json["worst_step"] = report.worst_step;
+  json["drift"] = ratio(report.drift);
+  json["reference_drift"] = report.reference_drift;
+  json["passed"] = report.problem.empty();
+  return json;
+}
+
+template <class Report>
+Json to_json(const std::vector<Report>& reports) {
+  Json json = Json::array();
+  for (const Report& report : reports) json.push_back(to_json(report));
+  return json;
+}
+
+}  // namespace
+
+std::vector<std::string> check_names() {
+  std::vector<std::string> names;
+  for (const OperationCheck& check : operation_checks()) names.emplace_back(check.operation);
+  names.emplace_back(network_name);
+  return names;
+}
+
+bool CheckReport::passed() const {
+  return (!network || network->passed()) &&
+         std::all_of(operations.begin(), operations.end(), [](const auto& report) { return report.failed_cases == 0; });
+}
+
+CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_executor, const CheckSettings& settings,
+                      const CheckObserver& observer) {
+  require_known(settings.names);
+  CheckReport report;
+  report.device = operations.device();
+  report.seed = settings.range.seed;
+  report.variants = operations.variants();
+  for (const OperationCheck& check : operation_checks()) {
+    if (wanted(settings, check.operation)) {
+      report.operations.push_back(sweep(check, operations, settings.range, observer.on_case));
+    }
+  }
+  if (wanted(settings, network_name)) {
+    const NetworkRun run{.network = Network::named("seed"), .training = load_mnist().training, .seed = report.seed};
+    report.network = check_network(run, make_executor, observer.on_stage);
+  }
+  return report;
+}
+
+std::string repeat_command(const CheckReport& report, const std::string& name, std::optional<std::int64_t> case_index) {
+  std::string command =
+      fmt::format("touchstone check --device {} --operation {} --seed {}", report.device, name, report.seed);
+  if (case_index) command += fmt::format(" --case {}", *case_index);
+  return command;
+}
+
+nlohmann::ordered_json to_json(const CheckReport& report) {
+  Json json;
+  json["device"] = report.device;
+  json["seed"] = report.seed;
+  json["variants"] = report.variants;
+  json["operations"] = to_json(report.operations);
+  json["gradients"] = report.network ? to_json(report.network->gradients) : Json(nullptr);
+  json["trajectory"] = report.network ? to_json(report.network->trajectory) : Json(nullptr);
+  json["passed"] = report.passed();
+  return json;
+}
+
+}  // namespace touchstone::check

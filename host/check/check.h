@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "host/check/network_check.h"
+#include "host/check/sweep.h"
+#include "touchstone/device_operations.h"
+
+namespace touchstone::check {
+
+/// What is checked.
+struct CheckSettings {
+  std::vector<std::string> names;  ///< of check_names(); empty: all
+  CaseRange range;
+};
+
+/// The operations, and "network": the gradients and the trajectory of a whole network.
+std::vector<std::string> check_names();
+
+/// How right a device is.
+struct CheckReport {
+  std::string device;
+  std::uint64_t seed = 1;
+  std::vector<std::string> variants;
+  std::vector<OperationReport> operations;
+  std::optional<NetworkReport> network;
+
+  [[nodiscard]] bool passed() const;
+};
+
+/// Hears how a check goes.
+struct CheckObserver {
+  CaseObserver on_case;
+  StageObserver on_stage;
+};
+
+/// Checks single operations and the training of `seed` on MNIST. Throws UsageError for an unknown name.
+CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_executor, const CheckSettings& settings,
+                      const CheckObserver& observer = {});
+
+/// The command that repeats one case, or with "network" the checks of the network.
+std::string repeat_command(const CheckReport& report, const std::string& name,
+                           std::optional<std::int64_t> case_index = std::nullopt);
+
+/// {"device", "operations": [{"operation", "cases", "failures", "worst_ratio", ...}], "gradients": [...],
+/// "trajectory": {...}, "passed"}. A ratio is null where it is infinite: what must be equal is not. The last two but
+/// one are null where the network was not checked.
+nlohmann::ordered_json to_json(const CheckReport& report);
+
+}  // namespace touchstone::check

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "touchstone/dataset.h"
+#include "touchstone/executor.h"
+#include "touchstone/network.h"
+
+namespace touchstone::check {
+
+/// Makes the executor that is checked.
+using ExecutorMaker = std::function<std::unique_ptr<Executor>(const ExecutorSettings&)>;
+
+/// What the checks of a whole network run: training of `network` on `training`, mini-batch after mini-batch in the
+/// order of the first epoch.
+struct NetworkRun {
+  Network network;
+  SharedImageSet training;
+  std::uint64_t seed = 1;
+  std::int64_t steps = 50;
+  std::int64_t batch_size = 64;
+};
+
+/// The gradients of one mini-batch, each against its own bound (see bounded_gradients.h).
+struct GradientReport {
+  std::int64_t step = 0;  ///< parameters are those after so many steps
+  std::int64_t parameters = 0;
+  std::int64_t wrong = 0;
+  double worst_ratio = 0;
+  std::int64_t close_windows = 0;
+  std::string problem;  ///< empty where all is well
+};
+
+/// How far a device's parameters drift from the reference's while both train. A drift is the Euclidean distance of two
+/// parameter vectors after the same number of steps. Allowed is ten times the largest drift of the reference from
+/// itself in runs whose initial parameters are moved by one float32 ulp each, up or down, in `directions` random
+/// directions.
+struct TrajectoryReport {
+  static constexpr int directions = 5;
+  static constexpr double allowance = 10;
+
+  std::int64_t steps = 0;
+  std::int64_t worst_step = 0;  ///< counted from 1; 0: there was no drift
+  double worst_ratio = 0;       ///< the largest share of what is allowed
+  double drift = 0;             ///< of the device, after the last step
+  double reference_drift = 0;   ///< of the reference from itself, after the last step
+  std::string problem;          ///< empty where all is well
+};
+
+/// Both checks of one network.
+struct NetworkReport {
+  std::vector<GradientReport> gradients;  ///< before the first step and after the last
+  TrajectoryReport trajectory;
+
+  [[nodiscard]] bool passed() const;
+};
+
+/// What is being done: "the reference, run 3 of 6".
+using StageObserver = std::function<void(const std::string& stage)>;
+
+NetworkReport check_network(const NetworkRun& run, const ExecutorMaker& make_executor,
+                            const StageObserver& observer = {});
+
+/// The distances of `trajectory` [step][parameter] from `origin`, step by step.
+std::vector<double> drifts(const std::vector<std::vector<double>>& trajectory,
+                           const std::vector<std::vector<double>>& origin);
+
+/// Judges the drifts [step] of a device by those of the reference [direction][step].
+TrajectoryReport judge(const std::vector<double>& device, const std::vector<std::vector<double>>& reference);
+
+}  // namespace touchstone::check

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/check/check.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include "host/check/devices.h"
+#include "host/cli/command.h"
+#include "host/cli/device_text.h"
+#include "host/cli/option_types.h"
+#include "host/cli/program.h"
+#include "host/report/table.h"
+#include "host/report/units.h"
+#include "touchstone/device.h"
+
+namespace touchstone::cli {
+namespace {
+
+constexpr const char* examples =
+    "  touchstone check\n"
+    "  touchstone check --device emulated --operation conv2d_forward,maxpool_forward\n"
+    "  touchstone check --operation conv2d_forward --seed 1 --case 57     one case, as a failure names it\n"
+    "  touchstone check --json | jq .passed";
+
+struct CheckOptions {
+  std::vector<std::string> operations;
+  std::optional<std::int64_t> cases;
+  std::optional<std::int64_t> only_case;
+};
+
+/// A ratio of an error to its bound: "0.48", "1.2e+06", or that something is unequal that has no bound.
+std::string ratio_text(double ratio) { return std::isinf(ratio) ? "unequal" : fmt::format("{:.2g}", ratio); }
+
+std::string verdict(bool passed, const report::Style& style) {
+  return passed ? style.green("passed") : style.red("FAILED");
+}
+
+void add_operation(const check::OperationReport& operation, report::Table& table, const report::Style& style) {
+  const bool passed = operation.failed_cases == 0;
+  table.add_row({operation.operation, report::group_digits(operation.cases),
+                 report::group_digits(operation.failed_cases), ratio_text(operation.worst_ratio),
+                 verdict(passed, style), operation.worst_shape});
+}
+
+void add_network(const check::NetworkReport& network, report::Table& table, const report::Style& style) {
+  for (const check::GradientReport& gradients : network.gradients) {
+    table.add_row({fmt::format("gradients of seed after {} steps", gradients.step), "1",
+                   gradients.problem.empty() ? "0" : "1", ratio_text(gradients.worst_ratio),
+                   verdict(gradients.problem.empty(), style),
+                   fmt::format("{} windows too close to call", gradients.close_windows)});
+  }
+  const check::TrajectoryReport& trajectory = network.trajectory;
+  table.add_row({fmt::format("trajectory of {} steps", trajectory.steps), "1", trajectory.problem.empty() ? "0" : "1",
+                 ratio_text(trajectory.worst_ratio), verdict(trajectory.problem.empty(), style),
+                 fmt::format("step {}; drift {:.2g}, the reference's own {:.2g}", trajectory.worst_step,
+                             trajectory.drift, trajectory.reference_drift)});
+}
+
+std::string failures_text(const check::CheckReport& report, const report::Style& style) {
+  std::string text;
+  for (const check::OperationReport& operation : report.operations) {
+    for (const check::Failure& failure : operation.details) {
+      text += fmt::format("\n{} case {}, {}\n  {}\n  {}\n  repeat with: {}\n", style.bold(operation.operation),
+                          failure.case_index, failure.trial, failure.shape, failure.problem,
+                          check::repeat_command(report, operation.operation, failure.case_index));
+    }
+  }
+  if (!report.network || report.network->passed()) return text;
+  const std::string repeat = fmt::format("  repeat with: {}\n", check::repeat_command(report, "network"));
+  for (const check::GradientReport& gradients : report.network->gradients) {
+    if (gradients.problem.empty()) continue;
+    text += fmt::format("\n{} after {} steps: {} of {} are wrong, first\n  {}\n{}", style.bold("gradients"),
+                        gradients.step, gradients.wrong, gradients.parameters, gradients.problem, repeat);
+  }
+  if (const std::string& problem = report.network->trajectory.problem; !problem.empty()) {
+    text += fmt::format("\n{}: {}\n{}", style.bold("trajectory"), problem, repeat);
+  }
+  return text;
+}
+
+/// A line an operation, the network's lines, then each failure with its shape and the command that repeats it.
+std::string check_text(const check::CheckReport& report, const report::Style& style) {
+  using report::Align;
+  report::Table table({{"operation", Align::left},
+                       {"cases"},
+                       {"failures"},
+                       {"worst error / bound"},
+                       {"", Align::left},
+                       {"where", Align::left}});
+  for (const check::OperationReport& operation : report.operations) add_operation(operation, table, style);
+  if (report.network) add_network(*report.network, table, style);
+  return table.to_string(style) + failures_text(report, style);
+}
+
+/// One line on standard error, where that is a terminal, that says what is being checked; gone when the display ends.
+class CheckDisplay {
+ public:
+  explicit CheckDisplay(const Console& console)
+      : visible_(!console.quiet() && report::terminal_traits(STDERR_FILENO).cursor) {}
+  CheckDisplay(const CheckDisplay&) = delete;
+  CheckDisplay& operator=(const CheckDisplay&) = delete;
+  ~CheckDisplay() { show(""); }
+
+  [[nodiscard]] check::CheckObserver observer() {
+    return {.on_case =
+                [this](const std::string& operation, std::int64_t done, std::int64_t cases) {
+                  const auto now = std::chrono::steady_clock::now();
+                  if (now - last_shown_ < redraw_interval) return;
+                  last_shown_ = now;
+                  show(fmt::format("{}, case {} of {}", operation, done + 1, cases));
+                },
+            .on_stage = [this](const std::string& stage) { show("network: " + stage); }};
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds redraw_interval{100};
+
+  void show(const std::string& line) const {
+    if (visible_) write_message("\r\x1b[K" + line);
+  }
+
+  bool visible_;
+  std::chrono::steady_clock::time_point last_shown_;
+};
+
+int run_check(const CheckOptions& options, const GlobalOptions& global, const Console& console) {
+  const DeviceRequest device = resolve_device(global.device_request());
+  check::CheckSettings settings;
+  settings.names = options.operations;
+  settings.range.seed = global.seed.value_or(settings.range.seed);
+  settings.range.cases = options.cases.value_or(settings.range.cases);
+  settings.range.only = options.only_case;
+
+  const std::unique_ptr<DeviceOperations> operations = check::make_device_operations(device);
+  const auto make_device = [&device](const ExecutorSettings& executor) { return make_executor(device, executor); };
+  const auto start = std::chrono::steady_clock::now();
+  std::optional<CheckDisplay> display(console);
+  const check::CheckReport report = check::run_check(*operations, make_device, settings, display->observer());
+  display.reset();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+
+  console.print(fmt::format("device  {}\nseed    {}\neach    {}\n\n", device_text(device), report.seed,
+                            fmt::join(report.variants, ", ")));
+  console.print(check_text(report, console.style()));
+  console.print(
+      fmt::format("\n{} in {}\n", verdict(report.passed(), console.style()), report::format_seconds(seconds.count())));
+  console.print_json(check::to_json(report));
+  return report.passed() ? exit_success : exit_failure;
+}
+
+/// "a,b" and repetitions alike.
+void add_operations(CLI::App& app, std::vector<std::string>& operations) {
+  const auto take = [&operations](const std::string& text) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t comma = std::min(text.find(',', begin), text.size());
+      operations.push_back(text.substr(begin, comma - begin));
+      begin = comma + 1;
+    }
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "--operation",
+         [take](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) take(text);
+         },
+         fmt::format("Check this alone; may be repeated: {}", fmt::join(check::check_names(), ", ")))
+      ->type_name("OP[,OP...]")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group("Check");
+}
+
+}  // namespace
+
+Command define_check(CLI::App& program) {
+  CLI::App* app = program.add_subcommand("check", "Compare a device with the reference: how right is it?");
+  app->footer(examples);
+  const auto options = std::make_shared<CheckOptions>();
+  add_operations(*app, options->operations);
+  add_whole(*app, "--cases", options->cases, {1, 1'000'000}, "Shapes an operation")->group("Check")->default_str("200");
+  add_whole(*app, "--case", options->only_case, {0, 1'000'000}, "Run this case alone")->group("Check");
+  return {app, [options](const GlobalOptions& global, const Console& console) {
+            return run_check(*options, global, console);
+          }};
+}
+
+}  // namespace touchstone::cli
