@@ -313,7 +313,10 @@ void BlockRunner::record_memory_fault() {
   free_stacks_.push_back(crashed_);
   const int thread = crashed_->thread;
   crashed_ = nullptr;
-  record(thread, {runtime::cudaErrorIllegalAddress, fmt::format("access to {}", fault_address_), fault_address_});
+  const std::string what = fault_address_ == nullptr
+                               ? "access through a null pointer, or to an address that no process has"
+                               : fmt::format("access to {}", fault_address_);
+  record(thread, {runtime::cudaErrorIllegalAddress, what, fault_address_});
   end_thread(thread);
 }
 

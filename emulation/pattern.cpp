@@ -28,7 +28,8 @@ std::uint32_t floating_point_word(Fill fill) {
 
 }  // namespace
 
-Pattern::Pattern(Fill fill, Content content, std::uint64_t seed) : word_(floating_point_word(fill)), seed_(seed) {
+Pattern::Pattern(Fill fill, Content content, std::uint64_t seed)
+    : word_(floating_point_word(fill)), seed_(mixed(seed ^ mixed(static_cast<std::uint64_t>(fill)))) {
   if (content == Content::integer) {
     random_ = fill == Fill::infinity || fill == Fill::zero;
     word_ = fill == Fill::large ? 0x7F7F7F7FU : 0xFFFFFFFFU;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include <cxxabi.h>
@@ -101,12 +102,14 @@ std::string find_name(const void* function) {
 
 /// "void a::(anonymous namespace)::f<int, 5>(float*)" to "f<int, 5>".
 std::string shortened(const std::string& name) {
+  constexpr std::string_view unnamed = "(anonymous namespace)::";
   std::size_t begin = 0;
   int depth = 0;
   for (std::size_t at = 0; at < name.size(); ++at) {
     const char c = name[at];
-    if (name.compare(at, 22, "(anonymous namespace)::") == 0) {
-      at += 20;
+    if (name.compare(at, unnamed.size(), unnamed) == 0) {
+      at += unnamed.size() - 1;
+      begin = depth == 0 ? at + 1 : begin;
     } else if (c == '<') {
       ++depth;
     } else if (c == '>') {

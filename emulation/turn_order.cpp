@@ -21,7 +21,7 @@ void shuffle(std::vector<int>& order, std::uint64_t seed) {
 
 void TurnOrder::begin(Schedule schedule, std::uint64_t seed, int threads) {
   const auto count = static_cast<std::size_t>(threads);
-  if (schedule != schedule_ || order_.size() != count) {
+  if (schedule == Schedule::random || schedule != schedule_ || order_.size() != count) {
     schedule_ = schedule;
     order_.resize(count);
     std::iota(order_.begin(), order_.end(), 0);

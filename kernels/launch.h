@@ -46,7 +46,14 @@ inline std::string kernel_name(const void* kernel) {
 }
 
 inline std::string to_string(const dim3& size) {
-  return "(" + std::to_string(size.x) + "," + std::to_string(size.y) + "," + std::to_string(size.z) + ")";
+  return std::string("(") + std::to_string(size.x) + "," + std::to_string(size.y) + "," + std::to_string(size.z) + ")";
+}
+
+[[noreturn]] inline void throw_launch_error(const void* kernel, const dim3& grid, const dim3& block,
+                                            std::size_t shared_bytes, const LaunchStream& at, cudaError_t error) {
+  throw Error(std::string("launch of ") + kernel_name(kernel) + " with grid " + to_string(grid) + ", block " +
+              to_string(block) + ", " + std::to_string(shared_bytes) + " bytes of shared memory at " + at.file + ":" +
+              std::to_string(at.line) + ": " + describe(error));
 }
 
 template <std::size_t... Index, class... Parameters>
@@ -80,10 +87,7 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sh
     error = detail::start(kernel, grid, block, shared_bytes, stream, values, std::index_sequence_for<Parameters...>());
   }
   if (error != cudaSuccess) {
-    throw Error("launch of " + detail::kernel_name(reinterpret_cast<const void*>(kernel)) + " with grid " +
-                detail::to_string(grid) + ", block " + detail::to_string(block) + ", " + std::to_string(shared_bytes) +
-                " bytes of shared memory at " + stream.file + ":" + std::to_string(stream.line) + ": " +
-                describe(error));
+    detail::throw_launch_error(reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, stream, error);
   }
 }
 

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+touchstone_test(emulation_defect_test LINKS touchstone_emulation)
+touchstone_test(emulation_library_test LINKS touchstone_emulation)
+touchstone_test(emulation_runtime_test LINKS touchstone_emulation)
+touchstone_test(emulation_schedule_test LINKS touchstone_emulation)
