@@ -20,9 +20,7 @@ using ::testing::MatchesRegex;
 
 RunConfiguration full_configuration(const TemporaryDirectory& directory) {
   RunConfiguration run{.network = Network::named("wide"),
-                       .settings = {},
                        .device = {.name = "cpu", .threads = 3},
-                       .data = {},
                        .initial_weights = directory / "w.safetensors"};
   run.settings.recipe = run.network.recipe();
   run.settings.recipe.use_optimizer(OptimizerKind::adamw);
@@ -61,7 +59,7 @@ TEST(RunConfiguration, ReadsBackWhatItWrote) {
 TEST(RunConfiguration, MakesPathsAbsolute) {
   const TemporaryDirectory directory;
   RunConfiguration run = full_configuration(directory);
-  run.data = {.directory = "somewhere", .files = std::nullopt};
+  run.data = {.directory = "somewhere"};
   run.save(directory.path());
   EXPECT_EQ(RunConfiguration::load(directory.path()).data.directory, std::filesystem::absolute("somewhere"));
 }

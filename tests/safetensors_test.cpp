@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -34,7 +35,7 @@ std::string load_error(const std::string& bytes) {
 
 std::string tensor(const std::string& name, const std::string& shape, const std::string& offsets,
                    const std::string& type = "F32") {
-  return "\"" + name + R"(":{"dtype":")" + type + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}";
+  return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, type, shape, offsets);
 }
 
 TEST(Safetensors, ReadsWhatItWrites) {

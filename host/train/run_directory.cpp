@@ -121,12 +121,8 @@ RunConfiguration RunConfiguration::load(const fs::path& directory) {
     return table;
   };
   TomlReader network_reader(*required("network"), origin, "[network]");
-  RunConfiguration run{
-      .network = Network::parse(network_reader.string("toml"), origin + " (the network's description)"),
-      .settings = {},
-      .device = {},
-      .data = {},
-      .initial_weights = {}};
+  RunConfiguration run{.network =
+                           Network::parse(network_reader.string("toml"), origin + " (the network's description)")};
   network_reader.finish();
   TomlReader training_reader(*required("training"), origin, "[training]");
   read_recipe(training_reader, run.settings.recipe);

@@ -15,8 +15,8 @@ namespace touchstone {
 
 /// Where a run's images come from: a directory, four files, or (neither) the bundled MNIST.
 struct DataSource {
-  std::optional<std::filesystem::path> directory;
-  std::optional<IdxPaths> files;
+  std::optional<std::filesystem::path> directory{};
+  std::optional<IdxPaths> files{};
 
   [[nodiscard]] Dataset load() const;
   /// "the bundled MNIST", the directory, or the file of training images: for messages.
@@ -26,10 +26,10 @@ struct DataSource {
 /// Everything a run was asked for, fully resolved: what config.toml in its directory holds, and what --resume takes.
 struct RunConfiguration {
   Network network;
-  TrainingSettings settings;
-  DeviceRequest device;
-  DataSource data;
-  std::optional<std::filesystem::path> initial_weights;
+  TrainingSettings settings{};
+  DeviceRequest device{};
+  DataSource data{};
+  std::optional<std::filesystem::path> initial_weights{};
 
   /// Writes `directory`/config.toml (beside and renamed); relative paths are made absolute.
   void save(const std::filesystem::path& directory) const;

@@ -228,10 +228,6 @@ class TrainingRun {
     EpochReport report{.epoch = position.epoch,
                        .train_loss = position.metrics.mean_loss(),
                        .train_accuracy = position.metrics.accuracy(),
-                       .validation_loss = std::nullopt,
-                       .validation_accuracy = std::nullopt,
-                       .test_loss = 0,
-                       .test_accuracy = 0,
                        .learning_rate = learning_rate(position.epoch * steps_per_epoch() - 1),
                        .seconds = position.epoch_seconds};
     if (!split_.validation.empty()) {
@@ -282,12 +278,7 @@ class TrainingRun {
   }
 
   [[nodiscard]] TrainingResult result(bool interrupted) const {
-    TrainingResult result{.model = model(),
-                          .epochs = checkpoint_.history,
-                          .test_accuracy = 0,
-                          .target_reached = std::nullopt,
-                          .interrupted = interrupted,
-                          .train_seconds = 0};
+    TrainingResult result{.model = model(), .epochs = checkpoint_.history, .interrupted = interrupted};
     for (const EpochReport& report : checkpoint_.history) result.train_seconds += report.seconds;
     if (!checkpoint_.history.empty()) {
       const std::int64_t best = checkpoint_.best.epoch;

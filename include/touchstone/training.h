@@ -17,13 +17,13 @@ namespace touchstone {
 
 /// Everything that decides what a run computes, apart from data, network and device.
 struct TrainingSettings {
-  TrainingRecipe recipe;  ///< epochs, batch size, learning rate, optimizer, schedule
+  TrainingRecipe recipe{};  ///< epochs, batch size, learning rate, optimizer, schedule
   std::uint64_t seed = 1;
   bool shuffle = true;          ///< false: batches in file order
   std::int64_t validation = 0;  ///< training images held out (picked by the seed) to decide which weights are kept
   /// Stops after the epoch whose accuracy (on the held-out images where there are any, else on the test images)
   /// reaches this fraction of 1.
-  std::optional<double> target_accuracy;
+  std::optional<double> target_accuracy{};
 
   /// Throws UsageError naming the setting that is out of range.
   void validate() const;
@@ -34,8 +34,8 @@ struct EpochReport {
   std::int64_t epoch = 0;  ///< from 1
   double train_loss = 0;   ///< over the epoch as it went, each sample before its step's update
   double train_accuracy = 0;
-  std::optional<double> validation_loss;
-  std::optional<double> validation_accuracy;
+  std::optional<double> validation_loss{};
+  std::optional<double> validation_accuracy{};
   double test_loss = 0;
   double test_accuracy = 0;
   double learning_rate = 0;  ///< of the epoch's last step
@@ -67,21 +67,21 @@ class TrainingObserver {
 /// How a run ended.
 struct TrainingResult {
   Model model;  ///< the final weights, or with `validation` the best on the held-out images
-  std::vector<EpochReport> epochs;
-  double test_accuracy = 0;            ///< of `model`
-  std::optional<bool> target_reached;  ///< where a target was set
+  std::vector<EpochReport> epochs{};
+  double test_accuracy = 0;              ///< of `model`
+  std::optional<bool> target_reached{};  ///< where a target was set
   bool interrupted = false;
   double train_seconds = 0;  ///< sum of the epochs' seconds
 };
 
 /// Where a run starts and what goes along with it; everything is optional.
 struct TrainingOptions {
-  std::optional<std::filesystem::path> initial_weights;  ///< start from these (safetensors) instead of drawn ones
+  std::optional<std::filesystem::path> initial_weights{};  ///< start from these (safetensors) instead of drawn ones
   /// An existing directory to write model.safetensors, checkpoint.safetensors and metrics.jsonl to; without it nothing
   /// is written.
-  std::optional<std::filesystem::path> run_directory;
-  bool resume = false;   ///< go on from the run directory's checkpoint
-  std::stop_token stop;  ///< when requested: finish the step, save, return with `interrupted`
+  std::optional<std::filesystem::path> run_directory{};
+  bool resume = false;     ///< go on from the run directory's checkpoint
+  std::stop_token stop{};  ///< when requested: finish the step, save, return with `interrupted`
   TrainingObserver* observer = nullptr;
 };
 
