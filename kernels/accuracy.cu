@@ -2,7 +2,6 @@
 //
 // Whether each row's largest logit stands at its label (include/touchstone/accuracy.h). Memory-bound: 4 bytes a class.
 #include "kernels/accuracy.h"
-
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
 #include "kernels/row_lanes.h"

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/allocator.h"
-
 #include <algorithm>
 #include <cstdio>
 
+#include "kernels/allocator.h"
 #include "kernels/check.h"
 #include "kernels/geometry.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
-constexpr std::size_t alignment = 256;                           // bytes; what cudaMalloc gives
-constexpr std::size_t chunk_bytes = std::size_t{4} << 20U;       // of an arena's smallest allocation
-constexpr std::size_t guard_bytes = 256;                         // on each side of a guarded tensor
+constexpr std::size_t alignment = 256;                      // bytes; what cudaMalloc gives
+constexpr std::size_t chunk_bytes = std::size_t{4} << 20U;  // of an arena's smallest allocation
+constexpr std::size_t guard_bytes = 256;                    // on each side of a guarded tensor
 constexpr int guard_value = 0xA5;
 constexpr int poison_value = 0xFF;
 

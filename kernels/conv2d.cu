@@ -5,16 +5,15 @@
 //
 //   forward           2 * N * K * C * taps * positions FLOPs; reads input and filters, writes output
 //   backward data     the same number, on the gradients
-//   backward filters  the same number, in two stages: parts of the sum over the samples, then their sum in a fixed order
-//   backward bias     N * K * positions additions; reads the gradient once
+//   backward filters  the same number, in two stages: parts of the sum over the samples, then their sum in a fixed
+//   order backward bias     N * K * positions additions; reads the gradient once
 //
 // Stride 1 with square kernels of 1, 3, 5 and 7 goes to the tiled kernels (conv2d_tiled.cu, conv2d_filters_tiled.cu),
 // everything else to the general one (conv2d_general.cu).
-#include "kernels/conv2d.h"
-
 #include <algorithm>
 
 #include "kernels/check.h"
+#include "kernels/conv2d.h"
 #include "kernels/conv2d_filters_tiled.h"
 #include "kernels/conv2d_general.h"
 #include "kernels/conv2d_tiled.h"

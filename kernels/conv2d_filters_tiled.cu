@@ -15,10 +15,9 @@
 // of taps and channels read input rows at pitch 1 and planes at `kernel`, modulo 8 vectors, so neighbours differ too.
 //
 // The gradient tile is 0 outside the image, so columns beyond it add 0 times a pixel.
-#include "kernels/conv2d_filters_tiled.h"
-
 #include <algorithm>
 
+#include "kernels/conv2d_filters_tiled.h"
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
 #include "kernels/shared_memory.h"
@@ -200,7 +199,7 @@ __global__ void __launch_bounds__(max_threads, 2) conv2d_filters_kernel(FiltersA
   const Conv2dFiltersPlan& plan = a.plan;
   SharedMemory shared;
   float* memory = shared.take<float>(plan.shared_bytes / sizeof(float));
-  float* gradient_tile = memory;                                          // [filter][row][column]
+  float* gradient_tile = memory;                                           // [filter][row][column]
   float* input_tile = memory + plan.tile_filters() * plan.gradient_plane;  // [channel][row][column]
 
   const int first_filter = static_cast<int>(blockIdx.x) % plan.filter_tiles * plan.tile_filters();
@@ -215,27 +214,24 @@ __global__ void __launch_bounds__(max_threads, 2) conv2d_filters_kernel(FiltersA
   const std::int64_t end_unit = min(first_unit + split_units, plan.units);
   for (std::int64_t index = first_unit; index < end_unit; ++index) {
     const Unit unit = unit_at(plan, index);
-    const Window gradients{
-        .planes = a.grad_output + (unit.sample * a.filters + first_filter) * a.out_h * a.out_w,
-        .count = a.filters - first_filter,
-        .height = a.out_h,
-        .width = a.out_w,
-        .row = unit.row,
-        .column = unit.column,
-        .rows = plan.tile_rows,
-        .columns = plan.tile_columns};
-    const Window inputs{
-        .planes = a.input + (unit.sample * a.channels + first_channel) * a.height * a.width,
-        .count = a.channels - first_channel,
-        .height = a.height,
-        .width = a.width,
-        .row = unit.row - a.padding_h,
-        .column = unit.column - a.padding_w,
-        .rows = plan.tile_rows_in(),
-        .columns = plan.tile_columns_in};
+    const Window gradients{.planes = a.grad_output + (unit.sample * a.filters + first_filter) * a.out_h * a.out_w,
+                           .count = a.filters - first_filter,
+                           .height = a.out_h,
+                           .width = a.out_w,
+                           .row = unit.row,
+                           .column = unit.column,
+                           .rows = plan.tile_rows,
+                           .columns = plan.tile_columns};
+    const Window inputs{.planes = a.input + (unit.sample * a.channels + first_channel) * a.height * a.width,
+                        .count = a.channels - first_channel,
+                        .height = a.height,
+                        .width = a.width,
+                        .row = unit.row - a.padding_h,
+                        .column = unit.column - a.padding_w,
+                        .rows = plan.tile_rows_in(),
+                        .columns = plan.tile_columns_in};
     if (plan.vector_loads) {
-      load_window<vector_floats>(gradients, plan.tile_filters(), plan.tile_columns, plan.gradient_plane,
-                                 gradient_tile);
+      load_window<vector_floats>(gradients, plan.tile_filters(), plan.tile_columns, plan.gradient_plane, gradient_tile);
       load_window<vector_floats>(inputs, plan.tile_channels, plan.input_pitch, plan.input_plane, input_tile);
     } else {
       load_window<1>(gradients, plan.tile_filters(), plan.tile_columns, plan.gradient_plane, gradient_tile);
@@ -323,8 +319,8 @@ Conv2dFiltersPlan plan_conv2d_filters(const Conv2dShape& shape, bool aligned) {
   plan.splits = std::clamp<std::int64_t>(wanted_blocks / blocks, 1, plan.units);
   plan.splits = divide_up(plan.units, divide_up(plan.units, plan.splits));
 
-  plan.vector_loads = aligned && shape.width % vector_floats == 0 && shape.padding_w % vector_floats == 0 &&
-                      out_w % vector_floats == 0;
+  plan.vector_loads =
+      aligned && shape.width % vector_floats == 0 && shape.padding_w % vector_floats == 0 && out_w % vector_floats == 0;
   plan.block = dim3(static_cast<unsigned>(round_up(plan.slots * plan.segments, warp_size)));
   plan.grid = dim3(grid_size(blocks), static_cast<unsigned>(plan.splits));
   const int exchange_bytes = static_cast<int>(sizeof(float) * plan.block.x) * plan.thread_filters * plan.kernel;

@@ -14,10 +14,9 @@
 // bank conflicts. Tensors are addressed in 64 bits; sizes within a sample in 32.
 //
 // Used where conv2d_tiled.cu and conv2d_filters_tiled.cu have no specialised version.
-#include "kernels/conv2d_general.h"
-
 #include <algorithm>
 
+#include "kernels/conv2d_general.h"
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
 #include "kernels/shared_memory.h"
@@ -146,8 +145,7 @@ struct Forward {
   [[nodiscard]] __device__ int length() const { return s.channels * s.taps(); }
   [[nodiscard]] __device__ Column column(std::int64_t n) const {
     const std::int64_t sample = n / s.out_positions();
-    return {input + sample * s.channels * s.pixels(),
-            place(static_cast<int>(n - sample * s.out_positions()), s.out_w)};
+    return {input + sample * s.channels * s.pixels(), place(static_cast<int>(n - sample * s.out_positions()), s.out_w)};
   }
   [[nodiscard]] __device__ float left(int m, int r, std::int64_t /*part*/) const {
     return filters[std::int64_t{m} * length() + r];
@@ -240,8 +238,8 @@ __device__ __forceinline__ void accumulate_tile(const float* left, const float* 
 // Block: a tile of tile_m x tile_n elements of the result (x: columns, y: rows), for the parts
 // blockIdx.z * block_parts .. of the sum. Thread: 4 x 4 elements. Shared memory: 2 tiles of tile_r steps.
 template <class Product>
-__global__ void __launch_bounds__(threads) conv2d_general_kernel(Product product, std::int64_t parts,
-                                                                 std::int64_t block_parts) {
+__global__ void __launch_bounds__(threads)
+    conv2d_general_kernel(Product product, std::int64_t parts, std::int64_t block_parts) {
   SharedMemory shared;
   float* left = shared.take<float>(tile_r * left_pitch);  // [r][m]
   float* right = shared.take<float>(tile_r * tile_n);     // [r][n]
@@ -319,9 +317,10 @@ void conv2d_general_backward_data(const Conv2dShape& shape, const float* grad_ou
 
 std::int64_t conv2d_general_splits(const Conv2dShape& shape) {
   constexpr std::int64_t wanted_blocks = 512;
-  const std::int64_t tiles = divide_up<std::int64_t>(shape.filters, tile_m) *
-                             divide_up<std::int64_t>(shape.channels * shape.taps(), tile_n);
-  const std::int64_t splits = std::clamp<std::int64_t>(wanted_blocks / tiles, 1, std::max<std::int64_t>(shape.batch, 1));
+  const std::int64_t tiles =
+      divide_up<std::int64_t>(shape.filters, tile_m) * divide_up<std::int64_t>(shape.channels * shape.taps(), tile_n);
+  const std::int64_t splits =
+      std::clamp<std::int64_t>(wanted_blocks / tiles, 1, std::max<std::int64_t>(shape.batch, 1));
   const std::int64_t samples = divide_up(shape.batch, splits);
   return samples == 0 ? 1 : divide_up(shape.batch, samples);
 }

@@ -17,10 +17,9 @@
 //
 // Products and sums are written as such; nvcc fuses them, the host compiler does not. The order of the sum (channel,
 // row of taps, column of taps) depends on neither tiles nor device.
-#include "kernels/conv2d_tiled.h"
-
 #include <algorithm>
 
+#include "kernels/conv2d_tiled.h"
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
 #include "kernels/shared_memory.h"
@@ -30,12 +29,12 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
 constexpr int vector_floats = 4;
-constexpr int quarter_warp = 8;         // lanes that a 16-byte access serves at a time: 8 * 16 bytes are all banks
-constexpr int wanted_threads = 128;     // blocks of this size leave many to share among multiprocessors
-constexpr int max_threads = 160;        // what rounding the slots makes of that at most
-constexpr int min_blocks = 4;           // a multiprocessor: leaves 102 registers a thread
-constexpr int max_filter_groups = 4;    // of 8 filters each
-constexpr int max_row_slots = 8;        // 32 columns
+constexpr int quarter_warp = 8;          // lanes that a 16-byte access serves at a time: 8 * 16 bytes are all banks
+constexpr int wanted_threads = 128;      // blocks of this size leave many to share among multiprocessors
+constexpr int max_threads = 160;         // what rounding the slots makes of that at most
+constexpr int min_blocks = 4;            // a multiprocessor: leaves 102 registers a thread
+constexpr int max_filter_groups = 4;     // of 8 filters each
+constexpr int max_row_slots = 8;         // 32 columns
 constexpr int shared_budget = 24 << 10;  // two blocks fit into the 48 KB that every device has
 
 struct TiledArguments {
@@ -106,8 +105,7 @@ __device__ void load_input_tile(const TiledArguments& a, const TileOrigin& origi
     const std::int64_t sample = origin.sample + tile_sample;
     const int y = origin.row + tile_row - a.padding_h;
     const bool inside = sample < a.batch && y >= 0 && y < a.height;
-    const std::int64_t offset =
-        ((sample * a.channels + first_channel + channel) * a.height + y) * a.width + column;
+    const std::int64_t offset = ((sample * a.channels + first_channel + channel) * a.height + y) * a.width + column;
     float* target = tile + plane * a.plan.sample_pitch + tile_row * a.plan.pitch;
     load_row<WIDTH>(a, a.input + (inside ? offset : 0), inside, column, thread % lanes, lanes, target);
   }
@@ -222,8 +220,8 @@ __global__ void __launch_bounds__(max_threads, min_blocks) conv2d_tiled_kernel(T
       for (int c = 0; c < count; ++c) {
 #pragma unroll
         for (int p = 0; p < KERNEL; ++p) {
-          accumulate_row<KERNEL, FILTERS>(input_row + p * a.plan.pitch,
-                                          filter_row + p * KERNEL * a.plan.filter_pitch, a.plan.filter_pitch, sum);
+          accumulate_row<KERNEL, FILTERS>(input_row + p * a.plan.pitch, filter_row + p * KERNEL * a.plan.filter_pitch,
+                                          a.plan.filter_pitch, sum);
         }
         input_row += a.plan.samples * a.plan.sample_pitch;
         filter_row += KERNEL * KERNEL * a.plan.filter_pitch;
@@ -278,8 +276,7 @@ void set_pitches(Conv2dTiledPlan& plan) {
   const int reach = round_up(plan.kernel + conv2d_thread_columns - 1, vector_floats);
   plan.tile_columns_in = (plan.row_slots - 1) * conv2d_thread_columns + reach;
   const int row = round_up_to_residue(plan.tile_columns_in / vector_floats, plan.row_slots, quarter_warp);
-  const int sample =
-      round_up_to_residue(plan.tile_rows_in() * row, plan.tile_rows * plan.row_slots, quarter_warp);
+  const int sample = round_up_to_residue(plan.tile_rows_in() * row, plan.tile_rows * plan.row_slots, quarter_warp);
   plan.pitch = row * vector_floats;
   plan.sample_pitch = sample * vector_floats;
 }

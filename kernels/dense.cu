@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The dense layer, forward and backward (formulas: include/touchstone/dense.h): three matrix products through cuBLAS, of
-// 2 * N * out * in FLOPs each. cuBLAS counts columns first, so a row-major [rows,columns] matrix is its transpose there:
+// The dense layer, forward and backward (formulas: include/touchstone/dense.h): three matrix products through cuBLAS,
+// of 2 * N * out * in FLOPs each. cuBLAS counts columns first, so a row-major [rows,columns] matrix is its transpose
+// there:
 //
 //   output^T [out,N]    = weights [out,in] * input^T [in,N]           + the bias, which the output is filled with first
 //   grad_input^T [in,N] = weights^T [in,out] * grad_output^T [out,N]
 //   grad_weights^T [in,out] = input^T [in,N] * grad_output [N,out]
 //
 // The bias gradient sums the rows of grad_output (reduction.cu).
-#include "kernels/dense.h"
-
 #include "kernels/check.h"
+#include "kernels/dense.h"
 #include "kernels/geometry.h"
 #include "kernels/handles.h"
 #include "kernels/launch.h"

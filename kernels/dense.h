@@ -8,8 +8,8 @@
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 
-/// As reference::dense_forward in float32, on device memory; queued on `stream`, to which `blas` is bound. `bias` may be
-/// nullptr.
+/// As reference::dense_forward in float32, on device memory; queued on `stream`, to which `blas` is bound. `bias` may
+/// be nullptr.
 void dense_forward(const DenseShape& shape, const float* input, const float* weights, const float* bias, float* output,
                    cublasHandle_t blas, cudaStream_t stream);
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/device.h"
-
 #include "kernels/allocator.h"
 #include "kernels/check.h"
+#include "kernels/device.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
@@ -11,7 +10,9 @@ namespace {
 __global__ void probe_kernel() {}
 
 // "13.0" for 13000.
-std::string version_text(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
 
 std::string driver_problem() {
   int driver = 0;
@@ -122,8 +123,8 @@ void open_device(int index) {
     throw Error("device " + device_name(index) + ": " + problem);
   }
   if (index < 0 || index >= count) {
-    throw Error("device " + device_name(index) + ": there " + (count == 1 ? "is 1 GPU" : "are " + std::to_string(count) + " GPUs") +
-                ", counted from cuda:0");
+    throw Error("device " + device_name(index) + ": there " +
+                (count == 1 ? "is 1 GPU" : "are " + std::to_string(count) + " GPUs") + ", counted from cuda:0");
   }
   const std::string start = starting_problem(start_device(index));
   if (!start.empty()) {

@@ -153,11 +153,10 @@ class CudaOperations final : public DeviceOperations {
   void conv2d_backward_filters(const Conv2dShape& shape, const float* grad_output, const float* input,
                                float* grad_filters) override {
     run([&](Call& call, cudaStream_t stream) {
-      backend::conv2d_backward_filters(
-          shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
-          call.input(input, shape.input_count(), "the input"),
-          call.output(grad_filters, shape.filters_count(), "the filters' gradient"),
-          call.workspace<float>(conv2d_backward_filters_workspace(shape)), stream);
+      backend::conv2d_backward_filters(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+                                       call.input(input, shape.input_count(), "the input"),
+                                       call.output(grad_filters, shape.filters_count(), "the filters' gradient"),
+                                       call.workspace<float>(conv2d_backward_filters_workspace(shape)), stream);
     });
   }
 
@@ -322,8 +321,7 @@ class CudaOperations final : public DeviceOperations {
     const StepRecord record = make_step_record(settings, step);
     run([&](Call& call, cudaStream_t stream) {
       rule(count, settings, call.input(&record, 1, "the step"), nullptr, call.input(gradients, count, "the gradients"),
-           call.in_place(parameters, count, "the parameters"),
-           call.in_place(first_moment, count, "the first moment"),
+           call.in_place(parameters, count, "the parameters"), call.in_place(first_moment, count, "the first moment"),
            call.in_place(second_moment, count, "the second moment"), stream);
     });
   }

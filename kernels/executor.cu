@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/executor.h"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,6 +7,7 @@
 #include "kernels/accuracy.h"
 #include "kernels/check.h"
 #include "kernels/device.h"
+#include "kernels/executor.h"
 #include "kernels/gather.h"
 #include "kernels/optimizer.h"
 #include "kernels/profiling.h"
@@ -64,8 +63,8 @@ CudaExecutor::CudaExecutor(const ExecutorSettings& settings, const CudaOptions& 
   stream_ = make_stream();
   allocator_ = make_allocator(options_.memory);
   tensors_ = make_executor_tensors(settings_, *allocator_);
-  blas_ = make_blas_handle(stream_.get(), tensors_->blas_workspace.data(), tensors_->blas_workspace.bytes(),
-                           options_.tf32);
+  blas_ =
+      make_blas_handle(stream_.get(), tensors_->blas_workspace.data(), tensors_->blas_workspace.bytes(), options_.tf32);
   zero_state();
 }
 
@@ -129,7 +128,8 @@ void CudaExecutor::set_state(const ExecutorState& state) {
   use_device(options_.index);
   const auto copy = [this](const std::vector<double>& values, const Buffer<float>& target) {
     std::vector<float> rounded(values.size());
-    std::transform(values.begin(), values.end(), rounded.begin(), [](double value) { return static_cast<float>(value); });
+    std::transform(values.begin(), values.end(), rounded.begin(),
+                   [](double value) { return static_cast<float>(value); });
     copy_to_device(target, rounded.data(), rounded.size(), stream_.get());
     finish();
   };
@@ -285,8 +285,8 @@ void CudaExecutor::queue_batch(Split split, std::int64_t batch) {
   {
     const ProfilerRange range("gather");
     gather({.batch = batch, .image_size = settings_.plan.input_count}, images_of(split).pixels.data(),
-           images_of(split).labels.data(), run_.indices.data(), tensors_->table.data(), tensors_->pass.images(), tensors_->labels.data(),
-           tensors_->cursor.data(), stream_.get());
+           images_of(split).labels.data(), run_.indices.data(), tensors_->table.data(), tensors_->pass.images(),
+           tensors_->labels.data(), tensors_->cursor.data(), stream_.get());
   }
   tensors_->pass.forward(batch, tensors_->parameters.data(), blas_.get(), stream_.get());
 }
@@ -295,11 +295,13 @@ void CudaExecutor::queue_loss(std::int64_t batch, double scale, bool with_gradie
   const SoftmaxCrossEntropyShape shape{.batch = batch, .classes = settings_.plan.classes};
   {
     const ProfilerRange range("softmax_cross_entropy");
-    softmax_cross_entropy(shape, tensors_->pass.logits(), tensors_->labels.data(), static_cast<float>(scale), run_.losses.data(),
-                          with_gradient ? tensors_->pass.grad_logits() : nullptr, tensors_->cursor.data(), stream_.get());
+    softmax_cross_entropy(shape, tensors_->pass.logits(), tensors_->labels.data(), static_cast<float>(scale),
+                          run_.losses.data(), with_gradient ? tensors_->pass.grad_logits() : nullptr,
+                          tensors_->cursor.data(), stream_.get());
   }
   const ProfilerRange range("accuracy");
-  accuracy(shape, tensors_->pass.logits(), tensors_->labels.data(), run_.correct.data(), tensors_->cursor.data(), stream_.get());
+  accuracy(shape, tensors_->pass.logits(), tensors_->labels.data(), run_.correct.data(), tensors_->cursor.data(),
+           stream_.get());
 }
 
 void CudaExecutor::queue_update() {
@@ -308,16 +310,16 @@ void CudaExecutor::queue_update() {
   const std::int64_t count = settings_.plan.parameter_floats;
   switch (optimizer.kind) {
     case OptimizerKind::sgd:
-      sgd(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(), tensors_->parameters.data(),
-          tensors_->slots[0].data(), stream_.get());
+      sgd(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(),
+          tensors_->parameters.data(), tensors_->slots[0].data(), stream_.get());
       break;
     case OptimizerKind::adam:
-      adam(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(), tensors_->parameters.data(),
-           tensors_->slots[0].data(), tensors_->slots[1].data(), stream_.get());
+      adam(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(),
+           tensors_->parameters.data(), tensors_->slots[0].data(), tensors_->slots[1].data(), stream_.get());
       break;
     case OptimizerKind::adamw:
-      adamw(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(), tensors_->parameters.data(),
-            tensors_->slots[0].data(), tensors_->slots[1].data(), stream_.get());
+      adamw(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(),
+            tensors_->parameters.data(), tensors_->slots[0].data(), tensors_->slots[1].data(), stream_.get());
       break;
   }
 }
@@ -326,9 +328,8 @@ std::vector<StepRecord> CudaExecutor::make_records(const TrainingSteps& steps) c
   std::vector<StepRecord> records;
   records.reserve(steps.learning_rates.size());
   for (std::size_t i = 0; i < steps.learning_rates.size(); ++i) {
-    records.push_back(make_step_record(settings_.optimizer,
-                                       {.learning_rate = steps.learning_rates[i],
-                                        .step = steps.first_step + static_cast<std::int64_t>(i)}));
+    records.push_back(make_step_record(settings_.optimizer, {.learning_rate = steps.learning_rates[i],
+                                                             .step = steps.first_step + static_cast<std::int64_t>(i)}));
   }
   return records;
 }

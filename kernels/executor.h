@@ -81,7 +81,9 @@ class CudaExecutor final : public Executor {
   void queue_loss(std::int64_t batch, double scale, bool with_gradient);
   void queue_update();
   [[nodiscard]] std::vector<StepRecord> make_records(const TrainingSteps& steps) const;
-  [[nodiscard]] const DeviceImages& images_of(Split split) const { return device_images_.at(static_cast<std::size_t>(split)); }
+  [[nodiscard]] const DeviceImages& images_of(Split split) const {
+    return device_images_.at(static_cast<std::size_t>(split));
+  }
   void finish() const;
 
   ExecutorSettings settings_;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/executor_tensors.h"
-
 #include <memory>
 #include <string>
 
+#include "kernels/executor_tensors.h"
 #include "kernels/handles.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {

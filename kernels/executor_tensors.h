@@ -26,8 +26,8 @@ struct ExecutorTensors {
   NetworkPass pass;
 };
 
-/// The tensors, in one piece of memory where the allocator is an arena. Throws Error where they do not fit, with a batch
-/// size that would.
+/// The tensors, in one piece of memory where the allocator is an arena. Throws Error where they do not fit, with a
+/// batch size that would.
 [[nodiscard]] std::unique_ptr<ExecutorTensors> make_executor_tensors(const ExecutorSettings& settings,
                                                                      Allocator& allocator);
 

@@ -3,7 +3,6 @@
 // A mini-batch out of the data set on the device: picked by index, its pixels normalised through a table of 256 values
 // (include/touchstone/gather.h). Memory-bound: 1 byte read and 4 written a pixel.
 #include "kernels/gather.h"
-
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
 #include "kernels/shared_memory.h"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/handles.h"
-
 #include <string>
 
 #include "kernels/check.h"
+#include "kernels/handles.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 

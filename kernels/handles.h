@@ -49,8 +49,9 @@ using BlasHandle = Handle<cublasHandle_t, &cublasDestroy>;
 /// gives the same bits, and in full float32 unless `tf32` lets it round factors to TF32.
 [[nodiscard]] BlasHandle make_blas_handle(cudaStream_t stream, void* workspace, std::size_t bytes, bool tf32);
 
-/// What NVIDIA recommends for a GPU of the newest kind (cublasSetWorkspace).
-inline constexpr std::size_t blas_workspace_bytes = std::size_t{32} << 20U;
+/// What NVIDIA recommends for a GPU of the newest kind (cublasSetWorkspace); the emulated device needs none to speak
+/// of.
+inline constexpr std::size_t blas_workspace_bytes = emulated_build ? std::size_t{64} << 10U : std::size_t{32} << 20U;
 
 /// Records what `record` queues on `stream`, ready to be replayed. Where `record` throws, the capture is ended first.
 template <class Record>

@@ -6,10 +6,9 @@
 //
 // Backward gathers: each input element looks at the windows that cover it, in scan order, and adds the gradients of
 // those that chose it. No atomics, no prior zeroing, and a fixed order also where windows overlap.
-#include "kernels/maxpool.h"
-
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
+#include "kernels/maxpool.h"
 #include "kernels/vector_access.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {

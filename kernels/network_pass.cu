@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/network_pass.h"
-
 #include <algorithm>
 #include <array>
 #include <variant>
@@ -9,6 +7,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/dense.h"
 #include "kernels/maxpool.h"
+#include "kernels/network_pass.h"
 #include "kernels/profiling.h"
 #include "kernels/sigmoid.h"
 
@@ -125,9 +124,8 @@ void run_backward(const DenseShape& shape, const OperationContext& context, cons
 }
 
 std::size_t find_first_with_parameters(const ExecutionPlan& plan) {
-  const auto first = std::find_if(plan.operations.begin(), plan.operations.end(), [](const Operation& operation) {
-    return operation.parameters.weights_count > 0;
-  });
+  const auto first = std::find_if(plan.operations.begin(), plan.operations.end(),
+                                  [](const Operation& operation) { return operation.parameters.weights_count > 0; });
   return static_cast<std::size_t>(first - plan.operations.begin());
 }
 

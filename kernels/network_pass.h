@@ -35,8 +35,8 @@ class NetworkPass {
  private:
   ExecutionPlan plan_;
   std::size_t first_with_parameters_ = 0;
-  std::vector<Buffer<float>> activations_;     // [operation]: its input; the last: the logits
-  std::vector<Buffer<std::int32_t>> argmax_;   // [operation]: empty but for max-pools
+  std::vector<Buffer<float>> activations_;    // [operation]: its input; the last: the logits
+  std::vector<Buffer<std::int32_t>> argmax_;  // [operation]: empty but for max-pools
   Buffer<float> grad_logits_;
   Buffer<float> grad_even_;  // the gradient at an operation's input, by the operation's place in the plan
   Buffer<float> grad_odd_;

@@ -6,10 +6,9 @@
 //
 // What changes from step to step (kernels/step.h) is read from device memory, so that a captured launch serves for all
 // steps. Square roots and quotients are rounded correctly.
-#include "kernels/optimizer.h"
-
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
+#include "kernels/optimizer.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a run of steps gave, out of each sample's loss and correctness: one reduction through Thrust.
-#include "kernels/reduce_metrics.h"
-
 #include <thrust/iterator/counting_iterator.h>
 #include <thrust/transform_reduce.h>
 
+#include "kernels/reduce_metrics.h"
 #include "kernels/thrust_call.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -31,8 +30,8 @@ struct AddMetrics {
 
 }  // namespace
 
-SampleMetrics reduce_metrics(std::int64_t count, const float* losses, const std::uint8_t* correct,
-                             Allocator& allocator, cudaStream_t stream) {
+SampleMetrics reduce_metrics(std::int64_t count, const float* losses, const std::uint8_t* correct, Allocator& allocator,
+                             cudaStream_t stream) {
   SampleMetrics result;
   const MetricsOfSample of_sample{losses, correct};
   run_thrust("reduce_metrics", allocator, stream, [=, &result](const auto& policy) {

@@ -2,10 +2,9 @@
 //
 // Sums over the rows of a matrix in a fixed order: the second stage of the filter and bias gradients, and the bias
 // gradient of a dense layer. Memory-bound: each element is read once, by neighbouring threads side by side.
-#include "kernels/reduction.h"
-
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
+#include "kernels/reduction.h"
 #include "kernels/shared_memory.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {

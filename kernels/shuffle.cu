@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The order of an epoch (include/touchstone/random.h): keys from the counter-based generator, and Thrust's stable sort.
-#include "kernels/shuffle.h"
-
 #include <thrust/iterator/counting_iterator.h>
 #include <thrust/sequence.h>
 #include <thrust/sort.h>
 #include <thrust/transform.h>
 
+#include "kernels/shuffle.h"
 #include "kernels/thrust_call.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {

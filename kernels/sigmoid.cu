@@ -5,10 +5,9 @@
 //
 // z = exp(-|x|) never overflows; s is 1 / (1 + z) for x >= 0 and z / (1 + z) below, where 1 - s would cancel. expf
 // (not the fast intrinsic) errs by at most 2 ulps, the sum and the quotient round once each; NaN stays NaN.
-#include "kernels/sigmoid.h"
-
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
+#include "kernels/sigmoid.h"
 #include "kernels/vector_access.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -55,9 +54,7 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-dim3 grid_for(std::int64_t count) {
-  return dim3(grid_size(divide_up<std::int64_t>(count, threads * thread_elements)));
-}
+dim3 grid_for(std::int64_t count) { return dim3(grid_size(divide_up<std::int64_t>(count, threads * thread_elements))); }
 
 }  // namespace
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Softmax and cross-entropy with their fused gradient, row by row (formulas: include/touchstone/softmax_cross_entropy.h):
+// Softmax and cross-entropy with their fused gradient, row by row (formulas:
+// include/touchstone/softmax_cross_entropy.h):
 //
 //   loss = log(sum exp(z - max)) - (z_label - max),   gradient = scale * (exp(z - max) / sum - y)
 //
 // The largest logit is subtracted first: no exponential overflows, and the sum is at least 1. Memory-bound: a row is
 // read three times, twice from the cache, and written once; per class two exponentials, so that rows of any length
 // need no memory between the passes.
-#include "kernels/softmax_cross_entropy.h"
-
 #include <limits>
 
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
 #include "kernels/row_lanes.h"
+#include "kernels/softmax_cross_entropy.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/step.h"
-
 #include <cmath>
 
 #include "kernels/launch.h"
+#include "kernels/step.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
