@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -37,6 +38,8 @@ std::string tensor(const std::string& name, const std::string& shape, const std:
                    const std::string& type = "F32") {
   return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, type, shape, offsets);
 }
+
+std::string header(const std::vector<std::string>& tensors) { return fmt::format("{{{}}}", fmt::join(tensors, ",")); }
 
 TEST(Safetensors, ReadsWhatItWrites) {
   const test::TemporaryDirectory directory;
@@ -76,7 +79,7 @@ TEST(Safetensors, TheLayoutIsTheFormats) {
 TEST(Safetensors, ReadsAHandWrittenFile) {
   const test::TemporaryDirectory directory;
   const std::string one("\x00\x00\x80\x3f", 4);
-  const auto file = directory.write("m", file_bytes("{" + tensor("x", "[2]", "[0,8]") + "}", one + one));
+  const auto file = directory.write("m", file_bytes(header({tensor("x", "[2]", "[0,8]")}), one + one));
   EXPECT_EQ(Safetensors::load(file).tensors.at("x").values, (std::vector<double>{1, 1}));
 }
 
@@ -85,25 +88,24 @@ TEST(Safetensors, RefusesTruncation) {
   EXPECT_THAT(load_error("1234567"), HasSubstr("it has 7 bytes"));
   EXPECT_THAT(load_error(file_bytes("{}", "", 100)), HasSubstr("its header should have 100 bytes, but 2 follow"));
   EXPECT_THAT(load_error(file_bytes("{}", "", INT64_MAX)), HasSubstr("its header should have"));
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[2]", "[0,8]") + "}", "1234")),
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[2]", "[0,8]")}), "1234")),
               HasSubstr("lie outside the 4 bytes"));
 }
 
 TEST(Safetensors, RefusesAHeaderThatLiesAboutOffsets) {
   const std::string eight = "12345678";
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[2]", "[8,0]") + "}", eight)), HasSubstr("data_offsets [8, 0]"));
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[2]", "[0]") + "}", eight)), HasSubstr("data_offsets [0]"));
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[3]", "[0,8]") + "}", eight)),
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[2]", "[8,0]")}), eight)), HasSubstr("data_offsets [8, 0]"));
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[2]", "[0]")}), eight)), HasSubstr("data_offsets [0]"));
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[3]", "[0,8]")}), eight)),
               HasSubstr("takes 12 bytes, its data_offsets span 8"));
-  EXPECT_THAT(
-      load_error(file_bytes("{" + tensor("x", "[1]", "[0,4]") + "," + tensor("y", "[1]", "[0,4]") + "}", "1234")),
-      HasSubstr("overlap at byte 4"));
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[1]", "[4,8]") + "}", eight)), HasSubstr("gap at byte 0"));
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[1]", "[0,4]") + "}", eight)),
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[1]", "[0,4]"), tensor("y", "[1]", "[0,4]")}), "1234")),
+              HasSubstr("overlap at byte 4"));
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[1]", "[4,8]")}), eight)), HasSubstr("gap at byte 0"));
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[1]", "[0,4]")}), eight)),
               HasSubstr("4 bytes of data belong to no tensor"));
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[4294967296,4294967296,2]", "[0,8]") + "}", eight)),
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[4294967296,4294967296,2]", "[0,8]")}), eight)),
               HasSubstr("its shape overflows"));
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[-2]", "[0,8]") + "}", eight)),
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[-2]", "[0,8]")}), eight)),
               HasSubstr("something other than sizes"));
 }
 
@@ -111,7 +113,7 @@ TEST(Safetensors, RefusesWhatItCannotRead) {
   EXPECT_THAT(load_error(file_bytes("[1]", "")), HasSubstr("not a JSON object"));
   EXPECT_THAT(load_error(file_bytes("{\"x\":", "")), HasSubstr("not a JSON object"));
   EXPECT_THAT(load_error(file_bytes("{\"x\":3}", "")), HasSubstr("tensor `x` is not described"));
-  EXPECT_THAT(load_error(file_bytes("{" + tensor("x", "[2]", "[0,4]", "F16") + "}", "1234")),
+  EXPECT_THAT(load_error(file_bytes(header({tensor("x", "[2]", "[0,4]", "F16")}), "1234")),
               HasSubstr("expected `dtype` F32 or F64, not F16"));
   EXPECT_THAT(load_error(file_bytes("{\"__metadata__\":{\"a\":1}}", "")), HasSubstr("`a` is not a string"));
   const test::TemporaryDirectory directory;

@@ -2,6 +2,7 @@
 #include "touchstone/training.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <sstream>
 #include <string>
@@ -132,11 +133,13 @@ TEST_P(TrainingOn, OrderlyBatchesAreTakenInFileOrderWithTheSmallerLast) {
 }
 
 TEST_P(TrainingOn, StopsWhereTheLossIsNoLongerFinite) {
-  TrainingSettings settings = tiny_settings();
-  settings.recipe.learning_rate = 1e29;
-  EXPECT_THAT(error_message([&] { train(tiny_network(), tiny_dataset(), settings, device()); }),
-              AllOf(HasSubstr("NaN or infinite at step "), HasSubstr("epoch 1"),
-                    HasSubstr("smaller learning rate than 1e+29")));
+  const TemporaryDirectory directory;
+  Model model{tiny_network(), {}, initial_parameters(tiny_network(), 1)};
+  model.parameters[3] = std::numeric_limits<float>::quiet_NaN();
+  model.save(directory / "nan.safetensors");
+  const TrainingOptions options{.initial_weights = directory / "nan.safetensors"};
+  EXPECT_THAT(error_message([&] { train(tiny_network(), tiny_dataset(), tiny_settings(), device(), options); }),
+              AllOf(HasSubstr("NaN or infinite at step 1 (epoch 1)"), HasSubstr("smaller learning rate than 0.2")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, TrainingOn, ::testing::Values("cpu", "reference"),

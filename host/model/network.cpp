@@ -2,6 +2,7 @@
 #include "touchstone/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -240,7 +241,7 @@ void TrainingRecipe::validate() const {
   at_least("epochs", epochs, 1);
   at_least("batch size", batch_size, 1);
   at_least("warmup", schedule.warmup, 0);
-  if (!(learning_rate > 0 && learning_rate < 1e30)) {
+  if (!(learning_rate > 0 && std::isfinite(learning_rate))) {
     throw UsageError(fmt::format("learning rate is {}; expected a positive number", learning_rate));
   }
   if (!(schedule.decay_factor > 0 && schedule.decay_factor <= 1)) {
