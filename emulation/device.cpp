@@ -96,6 +96,7 @@ void Device::run_work(const std::string& name, const std::function<void()>& work
   if (sticky_ != runtime::cudaSuccess) {
     return;
   }
+  memory.open();
   try {
     work();
     check_guards(name);

@@ -45,7 +45,7 @@ DeviceMemory::~DeviceMemory() {
   munmap(begin_, static_cast<std::size_t>(end_ - begin_));
 }
 
-/// The first moat-sized place at or behind the cursor, with a moat on either side, or from the range's begin again.
+/// The first place for `bytes` bytes with a moat on either side, from the cursor on, or from the range's begin.
 std::byte* DeviceMemory::find_gap(std::size_t bytes) {
   for (std::byte* start : {cursor_, begin_}) {
     std::byte* candidate = start + moat_bytes;
@@ -82,10 +82,33 @@ void* DeviceMemory::allocate(std::size_t bytes, const Pattern& pattern) {
   poison(data + bytes, aligned - bytes);
   allocations_.emplace(mapping, Allocation{mapping, mapping_bytes, data, bytes, pattern});
   used_bytes_ += bytes;
+  if (!open_) {
+    mprotect(mapping, mapping_bytes, PROT_NONE);
+  }
   return data;
 }
 
-void DeviceMemory::close(const Allocation& allocation) const {
+void DeviceMemory::open() {
+  if (!open_) {
+    protect(PROT_READ | PROT_WRITE);
+    open_ = true;
+  }
+}
+
+void DeviceMemory::close() {
+  if (open_) {
+    protect(PROT_NONE);
+    open_ = false;
+  }
+}
+
+void DeviceMemory::protect(int protection) const {
+  for (const auto& [mapping, allocation] : allocations_) {
+    mprotect(allocation.mapping, allocation.mapping_bytes, protection);
+  }
+}
+
+void DeviceMemory::release(const Allocation& allocation) const {
   unpoison(allocation.mapping, allocation.mapping_bytes);
   // A fresh mapping gives the pages back to the system.
   mmap(allocation.mapping, allocation.mapping_bytes, PROT_NONE, closed_flags | MAP_FIXED, -1, 0);
@@ -96,7 +119,7 @@ bool DeviceMemory::free(void* address) {
   if (allocation == nullptr || allocation->data != address) {
     return false;
   }
-  close(*allocation);
+  release(*allocation);
   used_bytes_ -= allocation->bytes;
   allocations_.erase(allocation->mapping);
   return true;
@@ -104,7 +127,7 @@ bool DeviceMemory::free(void* address) {
 
 void DeviceMemory::free_all() {
   for (const auto& [mapping, allocation] : allocations_) {
-    close(allocation);
+    release(allocation);
   }
   allocations_.clear();
   used_bytes_ = 0;

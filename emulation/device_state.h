@@ -57,6 +57,23 @@ class Device {
   void require_allocated(const void* address, std::size_t bytes, const std::string& what) const;
 
  private:
+  /// A call of the runtime: holds the lock, and leaves device memory closed when the outermost ends.
+  class Session {
+   public:
+    explicit Session(Device& device) : device_(device), guard_(device.lock) { ++device.calls_; }
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session() {
+      if (--device_.calls_ == 0) {
+        device_.memory.close();
+      }
+    }
+
+   private:
+    Device& device_;
+    std::lock_guard<std::recursive_mutex> guard_;
+  };
+
   Device() = default;
 
   template <class Call>
@@ -70,6 +87,7 @@ class Device {
   void check_guards(const std::string& after) const;
 
   GridRunner grids_;
+  int calls_ = 0;  ///< of the runtime, one within the other, that are under way
   Defect report_;
   runtime::cudaError_t sticky_ = runtime::cudaSuccess;
 };
@@ -82,7 +100,7 @@ constexpr bool is_sticky(runtime::cudaError_t error) {
 
 template <class Call>
 runtime::cudaError_t Device::protect(const Call& call, bool releases) {
-  const std::lock_guard guard(lock);
+  const Session session(*this);
   if (sticky_ != runtime::cudaSuccess && !releases) {
     return remember(sticky_);
   }

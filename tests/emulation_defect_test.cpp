@@ -350,6 +350,12 @@ TEST_F(DefectTest, ReadByACopyOutsideAnAllocation) {
   EXPECT_EQ(cudaFree(host.data()), cudaErrorInvalidValue);
 }
 
+TEST_F(DefectTest, HostThatFollowsADevicePointer) {
+  const DeviceArray<float> tensor(std::vector<float>(4, 1.0F));
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(static_cast<void>(*static_cast<volatile float*>(tensor.data())), "");
+}
+
 TEST_F(DefectTest, DeviceFunctionOutsideAKernel) { EXPECT_THROW(__syncthreads(), emulation::Defect); }
 
 }  // namespace

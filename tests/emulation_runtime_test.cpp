@@ -175,18 +175,16 @@ TEST_F(RuntimeTest, HostFunctionsRunInTheOrderOfTheStream) {
   const cudaStream_t stream = make_stream();
   const DeviceArray<int> value(std::vector<int>{3});
   struct Seen {
-    int* device;
+    int copied = 0;
     int value = 0;
-  } seen{value.data()};
+  } seen;
   launch(twice, 1, 1, 0, stream, value.data());
-  check(cudaLaunchHostFunc(
-            stream,
-            [](void* data) {
-              auto* const found = static_cast<Seen*>(data);
-              found->value = *found->device;
-            },
-            &seen),
-        "cudaLaunchHostFunc");
+  check(cudaMemcpyAsync(&seen.copied, value.data(), sizeof(int), cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+  const auto look = [](void* data) {
+    auto* const found = static_cast<Seen*>(data);
+    found->value = found->copied;
+  };
+  check(cudaLaunchHostFunc(stream, look, &seen), "cudaLaunchHostFunc");
   EXPECT_EQ(seen.value, 0);
   check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
   EXPECT_EQ(seen.value, 6);
