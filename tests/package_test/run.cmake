@@ -11,11 +11,11 @@ function(run)
     COMMAND ${ARGV}
     WORKING_DIRECTORY "${WORK}"
     OUTPUT_VARIABLE output
-    ERROR_VARIABLE output
+    ERROR_VARIABLE errors
     RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
     list(JOIN ARGV " " command)
-    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}")
+    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}${errors}")
   endif()
   set(output "${output}" PARENT_SCOPE)
 endfunction()
