@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/cli/help.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <sstream>
 #include <vector>
@@ -11,7 +12,8 @@ namespace touchstone::cli {
 namespace {
 
 constexpr std::size_t page_width = 80;
-constexpr std::size_t label_width = 26;  // longer labels get a line of their own
+constexpr std::size_t label_width = 26;     // longer labels get a line of their own
+constexpr char unbreakable_blank = '\x1f';  // becomes a blank once the lines are broken
 
 /// Breaks `text` at blanks into lines that fit between `indent` and the page's edge.
 std::string wrap(const std::string& text, std::size_t indent) {
@@ -30,6 +32,7 @@ std::string wrap(const std::string& text, std::size_t indent) {
     wrapped += word;
     column += word.size();
   }
+  std::replace(wrapped.begin(), wrapped.end(), unbreakable_blank, ' ');
   return wrapped + "\n";
 }
 
@@ -51,7 +54,8 @@ std::string option_label(const CLI::Option& option) {
 
 std::string option_entry(const CLI::Option& option) {
   std::string description = option.get_description();
-  if (!option.get_default_str().empty()) description += fmt::format(" [default: {}]", option.get_default_str());
+  const std::string shown = option.get_default_str();
+  if (!shown.empty()) description += fmt::format(" [default:{}{}]", unbreakable_blank, shown);
   return entry(option_label(option), description);
 }
 

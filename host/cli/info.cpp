@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "host/cli/command.h"
 #include "host/cli/data_options.h"
@@ -43,7 +44,8 @@ void show(const Console& console, const std::string& text, const Json& json) {
 }
 
 std::string devices_text(const report::Style& style) {
-  report::Table table({{"device", report::Align::left}, {"", report::Align::left}, {"", report::Align::left}});
+  report::Table table(
+      {{"device", report::Align::left}, {"state", report::Align::left}, {"description", report::Align::left}});
   for (const DeviceInfo& device : list_devices()) {
     table.add_row({device.name, device.available ? style.green("ready") : style.yellow("missing"), device.description});
   }
@@ -64,7 +66,7 @@ Json devices_json() {
 
 void show_overview(const Console& console) {
   const report::Style style = console.style();
-  report::Table networks({{"network", report::Align::left}, {"parameters"}, {"", report::Align::left}});
+  report::Table networks({{"network", report::Align::left}, {"parameters"}, {"description", report::Align::left}});
   Json networks_json = Json::array();
   for (const std::string& name : Network::names()) {
     const Network network = Network::named(name);
@@ -94,7 +96,7 @@ void show_model(const Console& console, const std::filesystem::path& file) {
   json["normalisation"]["mean"] = normalisation.mean;
   json["normalisation"]["std"] = normalisation.std;
   const std::string text =
-      fmt::format("file     {}, {}\npixels   scaled to 0..1, less {}, divided by {}\n\n", file.string(),
+      fmt::format("file       {}, {}\npixels     scaled to 0..1, less {}, divided by {}\n\n", file.string(),
                   report::format_bytes(static_cast<std::int64_t>(std::filesystem::file_size(file))),
                   report::format_number(normalisation.mean), report::format_number(normalisation.std));
   show(console, text + report::network_text(model.network, console.style()), json);

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <csignal>
 #include <stop_token>
 #include <thread>
 
+#include <signal.h>  // sigaction is POSIX, not C++
+
 namespace touchstone::cli {
 
-/// Turns SIGINT and SIGTERM into a request to stop, as long as it lives; a second one ends the program at once. To be
-/// made before any other thread is started: threads inherit that these signals are blocked, and only the watcher's own
-/// thread takes them.
+/// Turns SIGINT and SIGTERM into a request to stop, as long as it lives; a second one ends the program at once. There
+/// is one at a time.
+///
+/// Handlers are used rather than blocked signals and sigwait: libraries start threads before main (OpenBLAS does), and
+/// in those the signals would not be blocked.
 class InterruptWatcher {
  public:
   InterruptWatcher();
@@ -21,11 +24,12 @@ class InterruptWatcher {
   [[nodiscard]] std::stop_token token() const { return interrupted_.get_token(); }
 
  private:
-  void watch(const std::stop_token& finished);
+  void watch();
 
   std::stop_source interrupted_;
-  sigset_t previous_mask_{};
-  std::jthread thread_;
+  struct sigaction previous_interrupt_ {};
+  struct sigaction previous_termination_ {};
+  std::thread thread_;
 };
 
 }  // namespace touchstone::cli

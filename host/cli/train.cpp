@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "host/cli/command.h"
 #include "host/cli/data_options.h"
@@ -71,15 +72,16 @@ Run prepare(const TrainOptions& options, const GlobalOptions& global) {
 std::string header_text(const Run& run) {
   const RunConfiguration& configuration = run.configuration;
   const Dataset& dataset = run.dataset;
-  std::string text = fmt::format("device    {}\n", device_text(configuration.device));
-  text += fmt::format("network   {}, {} parameters\n", configuration.network.name(),
+  const TrainingRecipe& recipe = configuration.settings.recipe;
+  std::string text = fmt::format("device     {}\n", device_text(configuration.device));
+  text += fmt::format("network    {}, {} parameters\n", configuration.network.name(),
                       report::group_digits(configuration.network.parameter_count()));
-  text += fmt::format("data      {}, {} training and {} test images of {}, loaded in {}\n", dataset.name,
+  text += fmt::format("data       {}, {} training and {} test images of {}, loaded in {}\n", dataset.name,
                       report::group_digits(dataset.training->count), report::group_digits(dataset.test->count),
                       report::shape_text(dataset.training->shape), report::format_seconds(run.load_seconds));
-  text += fmt::format("training  {}, seed {}\n", report::recipe_text(configuration.settings.recipe),
-                      configuration.settings.seed);
-  text += fmt::format("run       {}{}\n\n", run.directory.string(), run.resumed ? " (resumed)" : "");
+  text += fmt::format("training   {}, seed {}\n", report::schedule_text(recipe), configuration.settings.seed);
+  text += fmt::format("optimizer  {}\n", report::optimizer_text(recipe));
+  text += fmt::format("run        {}{}\n\n", run.directory.string(), run.resumed ? " (resumed)" : "");
   return text;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "host/report/image_drawing.h"
 #include "host/report/network_report.h"

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "host/report/table.h"
 #include "host/report/training_report.h"
@@ -92,21 +93,27 @@ std::string shape_text(const ImageShape& shape) {
   return fmt::format("{}x{}x{}", shape.channels, shape.height, shape.width);
 }
 
-std::string recipe_text(const TrainingRecipe& recipe) {
-  std::string text = fmt::format("{} epochs, batches of {}, {}, learning rate {}", recipe.epochs, recipe.batch_size,
-                                 to_string(recipe.optimizer.kind), format_number(recipe.learning_rate));
+std::string schedule_text(const TrainingRecipe& recipe) {
+  std::string text = fmt::format("{} epoch{}, batches of {}, {} schedule", recipe.epochs, recipe.epochs == 1 ? "" : "s",
+                                 recipe.batch_size, to_string(recipe.schedule.kind));
+  if (recipe.schedule.warmup != 0) text += fmt::format(", {} steps of warm-up", recipe.schedule.warmup);
+  return text;
+}
+
+std::string optimizer_text(const TrainingRecipe& recipe) {
+  std::string text =
+      fmt::format("{}, learning rate {}", to_string(recipe.optimizer.kind), format_number(recipe.learning_rate));
   if (recipe.optimizer.momentum != 0) text += ", momentum " + format_number(recipe.optimizer.momentum);
   if (recipe.optimizer.weight_decay != 0) text += ", weight decay " + format_number(recipe.optimizer.weight_decay);
-  text += fmt::format(", {} schedule", to_string(recipe.schedule.kind));
-  if (recipe.schedule.warmup != 0) text += fmt::format(", {} steps of warm-up", recipe.schedule.warmup);
   return text;
 }
 
 std::string network_text(const Network& network, const Style& style) {
   std::string text = style.bold(network.name());
   if (!network.description().empty()) text += "  " + network.description();
-  text += fmt::format("\ninput    {} (channels, height, width)\ntraining {}\n\n", shape_text(network.input()),
-                      recipe_text(network.recipe()));
+  text += fmt::format("\ninput      {} (channels, height, width)\n", shape_text(network.input()));
+  text += fmt::format("training   {}\noptimizer  {}\n\n", schedule_text(network.recipe()),
+                      optimizer_text(network.recipe()));
 
   Table table({{"layer", Align::left},
                {"operation", Align::left},

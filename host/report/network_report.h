@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "host/report/terminal.h"
 #include "touchstone/dataset.h"
@@ -14,8 +14,11 @@ namespace touchstone::report {
 /// "1x28x28".
 std::string shape_text(const ImageShape& shape);
 
-/// "10 epochs, batches of 64, sgd, learning rate 0.05, ...".
-std::string recipe_text(const TrainingRecipe& recipe);
+/// "10 epochs, batches of 64, cosine schedule".
+std::string schedule_text(const TrainingRecipe& recipe);
+
+/// "sgd, learning rate 0.05, momentum 0.9".
+std::string optimizer_text(const TrainingRecipe& recipe);
 
 /// Name, description, input and the layer table: output shape, parameters, multiply-adds and memory of each layer, and
 /// their totals; then the recipe it is trained by.

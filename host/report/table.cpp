@@ -60,7 +60,7 @@ std::string Table::to_string(const Style& style) const {
   std::vector<std::string> rules;
   for (std::size_t column = 0; column < columns_.size(); ++column) {
     headings.push_back(columns_[column].heading);
-    rules.emplace_back(column_widths[column], '-');
+    rules.emplace_back(column_widths[column], columns_[column].heading.empty() ? ' ' : '-');
   }
   const std::string rule = style.dim(line_of(rules)) + "\n";
 

@@ -18,7 +18,7 @@ struct Column {
 };
 
 /// A table in plain text: columns as wide as their widest cell, two blanks between them, a rule under the headings and
-/// over the totals. Cells may hold escape sequences and UTF-8.
+/// over the totals (none where a heading is empty). Cells may hold escape sequences and UTF-8.
 class Table {
  public:
   explicit Table(std::vector<Column> columns);
