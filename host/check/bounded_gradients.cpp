@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <utility>
 #include <variant>
 
@@ -20,6 +21,18 @@ const RoundedTensor nothing;
 
 RoundedTensor slice(const std::vector<double>& values, std::int64_t begin, std::int64_t count) {
   return RoundedTensor::exact({values.begin() + begin, values.begin() + begin + count});
+}
+
+/// The most terms that are not exactly 0 among the `positions` of a filter, over all filters: where the gradient is 0
+/// without error, as it is beside the chosen elements of a max-pool, products and sums lose nothing.
+std::int64_t most_terms(const Conv2dShape& shape, const RoundedTensor& gradient) {
+  std::vector<std::int64_t> terms(static_cast<std::size_t>(shape.filters));
+  for (std::int64_t i = 0; i < shape.output_count(); ++i) {
+    const Rounded g = gradient[static_cast<std::size_t>(i)];
+    const auto filter = static_cast<std::size_t>(i / shape.out_positions() % shape.filters);
+    if (g.value != 0 || g.error != 0) ++terms[filter];
+  }
+  return *std::max_element(terms.begin(), terms.end());
 }
 
 /// The operations of a plan on one mini-batch. Keeps what the backward pass needs of the forward pass.
@@ -44,11 +57,21 @@ class BoundedPass {
       gradient = std::visit([&](const auto& shape) { return backward(o, with_batch(shape, batch_), gradient, result); },
                             plan_.operations[o].shape);
     }
-    for (const PooledTensor& pooled : pooled_) {
-      result.close_windows += std::count_if(pooled.close.begin(), pooled.close.end(),
-                                            [](const auto& positions) { return !positions.empty(); });
-    }
+    const std::vector<std::int64_t> close = close_windows();
+    result.close_windows = std::accumulate(close.begin(), close.end(), std::int64_t{0});
     return result;
+  }
+
+  /// [sample], in all max-pools.
+  [[nodiscard]] std::vector<std::int64_t> close_windows() const {
+    std::vector<std::int64_t> counts(static_cast<std::size_t>(batch_));
+    for (const PooledTensor& pooled : pooled_) {
+      const std::size_t windows_per_sample = pooled.close.size() / counts.size();
+      for (std::size_t window = 0; window < pooled.close.size(); ++window) {
+        if (!pooled.close[window].empty()) ++counts[window / windows_per_sample];
+      }
+    }
+    return counts;
   }
 
  private:
@@ -89,7 +112,7 @@ class BoundedPass {
 
   RoundedTensor backward(std::size_t o, const Conv2dShape& shape, const RoundedTensor& gradient,
                          BoundedGradients& result) {
-    const std::int64_t terms = shape.batch * shape.out_positions();
+    const std::int64_t terms = most_terms(shape, gradient);
     const ParameterSlot& slot = plan_.operations[o].parameters;
     put(result, slot.weights,
         sum_of_products(shape.filters_count(), terms, gradient, activations_[o], nothing,
@@ -176,6 +199,13 @@ BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<
   BoundedPass pass(plan, parameters, static_cast<std::int64_t>(labels.size()));
   const RoundedTensor& logits = pass.forward(RoundedTensor::exact(std::move(images)));
   return pass.backward(loss_gradient(logits, labels));
+}
+
+std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,
+                                        std::vector<double> images, std::int64_t batch) {
+  BoundedPass pass(plan, parameters, batch);
+  pass.forward(RoundedTensor::exact(std::move(images)));
+  return pass.close_windows();
 }
 
 }  // namespace touchstone::check

@@ -34,4 +34,8 @@ struct BoundedGradients {
 BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<double>& parameters,
                                    std::vector<double> images, std::span<const std::uint8_t> labels);
 
+/// How many close windows each sample has.
+std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,
+                                        std::vector<double> images, std::int64_t batch);
+
 }  // namespace touchstone::check

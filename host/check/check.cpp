@@ -51,6 +51,8 @@ Json to_json(const GradientReport& report) {
   json["parameters"] = report.parameters;
   json["failures"] = report.wrong;
   json["worst_ratio"] = ratio(report.worst_ratio);
+  json["loosest_bound"] = ratio(report.loosest_bound);
+  json["passed_over"] = report.passed_over;
   json["close_windows"] = report.close_windows;
   return json;
 }

@@ -15,8 +15,8 @@ namespace touchstone::check {
 
 /// What is checked.
 struct CheckSettings {
-  std::vector<std::string> names;  ///< of check_names(); empty: all
-  CaseRange range;
+  std::vector<std::string> names = {};  ///< of check_names(); empty: all
+  CaseRange range = {};
 };
 
 /// The operations, and "network": the gradients and the trajectory of a whole network.
@@ -35,8 +35,8 @@ struct CheckReport {
 
 /// Hears how a check goes.
 struct CheckObserver {
-  CaseObserver on_case;
-  StageObserver on_stage;
+  CaseObserver on_case = {};
+  StageObserver on_stage = {};
 };
 
 /// Checks single operations and the training of `seed` on MNIST. Throws UsageError for an unknown name.

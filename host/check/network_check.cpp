@@ -120,31 +120,52 @@ std::vector<Trajectory> follow_reference(const Course& course, const std::vector
   return trajectories;
 }
 
-/// The bounds of the gradients of the first mini-batch.
-BoundedGradients bounds_of_gradients(const Course& course, const Parameters& parameters) {
-  const std::span<const std::uint32_t> samples = course.batch(0);
-  const GatherShape shape{.batch = course.batch_size, .image_size = course.settings.plan.input_count};
-  std::vector<double> images(static_cast<std::size_t>(shape.batch * shape.image_size));
-  std::vector<std::uint8_t> labels(samples.size());
+/// A mini-batch as the network sees it.
+struct Batch {
+  std::vector<std::uint32_t> samples;
+  std::vector<double> images;
+  std::vector<std::uint8_t> labels;
+};
+
+Batch gather(const Course& course, std::vector<std::uint32_t> samples) {
+  const GatherShape shape{.batch = static_cast<std::int64_t>(samples.size()),
+                          .image_size = course.settings.plan.input_count};
+  Batch batch;
+  batch.images.resize(static_cast<std::size_t>(shape.batch * shape.image_size));
+  batch.labels.resize(samples.size());
   reference::gather(shape, course.training->pixels.data(), course.training->labels.data(), samples.data(),
-                    course.settings.normalisation.table(), images.data(), labels.data());
-  return bounded_gradients(course.settings.plan, parameters, std::move(images), labels);
+                    course.settings.normalisation.table(), batch.images.data(), batch.labels.data());
+  batch.samples = std::move(samples);
+  return batch;
 }
 
-GradientReport check_gradients(const Course& course, Executor& device, std::int64_t step) {
-  const Parameters parameters = device.state().parameters;
-  const std::unique_ptr<Executor> reference = make_reference_executor(course.settings);
-  reference->upload(Split::training, course.training);
-  reference->set_state(initial_state(course.settings, parameters));
-  const std::vector<double> expected = reference->gradients(course.batch(0));
-  const std::vector<double> got = device.gradients(course.batch(0));
-  const BoundedGradients bounded = bounds_of_gradients(course, parameters);
+/// The first samples of the run, those without close windows before the others; as many as a mini-batch has.
+std::vector<std::uint32_t> pick_samples(const Course& course, const Parameters& parameters, GradientReport& report) {
+  const auto wanted = static_cast<std::size_t>(course.batch_size);
+  const std::size_t candidates = std::min(course.samples.size(), 2 * wanted);
+  Batch batch =
+      gather(course, {course.samples.begin(), course.samples.begin() + static_cast<std::ptrdiff_t>(candidates)});
+  const std::vector<std::int64_t> close =
+      close_windows(course.settings.plan, parameters, std::move(batch.images), static_cast<std::int64_t>(candidates));
+  std::vector<std::uint32_t> clear;
+  std::vector<std::uint32_t> others;
+  for (std::size_t i = 0; i < candidates && clear.size() < wanted; ++i) {
+    (close[i] == 0 ? clear : others).push_back(batch.samples[i]);
+  }
+  report.passed_over = static_cast<std::int64_t>(others.size());
+  clear.insert(clear.end(), others.begin(),
+               others.begin() + static_cast<std::ptrdiff_t>(std::min(others.size(), wanted - clear.size())));
+  return clear;
+}
 
-  GradientReport report;
-  report.step = step;
-  report.parameters = static_cast<std::int64_t>(expected.size());
-  report.close_windows = bounded.close_windows;
+/// Compares gradient by gradient.
+void compare(const std::vector<double>& got, const std::vector<double>& expected, const BoundedGradients& bounded,
+             GradientReport& report) {
+  double largest_gradient = 0;
+  double largest_bound = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
+    largest_gradient = std::max(largest_gradient, std::abs(expected[i]));
+    largest_bound = std::max(largest_bound, bounded.bounds[i]);
     const double ratio = error_ratio(got[i], expected[i], bounded.bounds[i]);
     report.worst_ratio = std::max(report.worst_ratio, ratio);
     if (ratio <= 1) continue;
@@ -153,6 +174,22 @@ GradientReport check_gradients(const Course& course, Executor& device, std::int6
                                    bounded.bounds[i]);
     }
   }
+  report.parameters = static_cast<std::int64_t>(expected.size());
+  report.loosest_bound = largest_bound / largest_gradient;
+}
+
+GradientReport check_gradients(const Course& course, Executor& device, std::int64_t step) {
+  GradientReport report;
+  report.step = step;
+  const Parameters parameters = device.state().parameters;
+  Batch batch = gather(course, pick_samples(course, parameters, report));
+  const std::unique_ptr<Executor> reference = make_reference_executor(course.settings);
+  reference->upload(Split::training, course.training);
+  reference->set_state(initial_state(course.settings, parameters));
+  const BoundedGradients bounded =
+      bounded_gradients(course.settings.plan, parameters, std::move(batch.images), batch.labels);
+  report.close_windows = bounded.close_windows;
+  compare(device.gradients(batch.samples), reference->gradients(batch.samples), bounded, report);
   return report;
 }
 

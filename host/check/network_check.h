@@ -26,14 +26,17 @@ struct NetworkRun {
   std::int64_t batch_size = 64;
 };
 
-/// The gradients of one mini-batch, each against its own bound (see bounded_gradients.h).
+/// The gradients of one mini-batch, each against its own bound (see bounded_gradients.h). The mini-batch is made of the
+/// first samples of the run that have no close window, so that device and reference choose alike in every max-pool.
 struct GradientReport {
   std::int64_t step = 0;  ///< parameters are those after so many steps
   std::int64_t parameters = 0;
   std::int64_t wrong = 0;
   double worst_ratio = 0;
-  std::int64_t close_windows = 0;
-  std::string problem;  ///< empty where all is well
+  double loosest_bound = 0;        ///< the largest bound, in units of the largest gradient
+  std::int64_t passed_over = 0;    ///< samples with close windows
+  std::int64_t close_windows = 0;  ///< left in the mini-batch where other samples were lacking
+  std::string problem;             ///< empty where all is well
 };
 
 /// How far a device's parameters drift from the reference's while both train. A drift is the Euclidean distance of two

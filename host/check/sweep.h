@@ -16,7 +16,7 @@ namespace touchstone::check {
 struct CaseRange {
   std::uint64_t seed = 1;
   std::int64_t cases = 200;
-  std::optional<std::int64_t> only;  ///< this case alone
+  std::optional<std::int64_t> only = std::nullopt;  ///< this case alone
 };
 
 /// One trial that failed.

@@ -59,7 +59,8 @@ void add_network(const check::NetworkReport& network, report::Table& table, cons
     table.add_row({fmt::format("gradients of seed after {} steps", gradients.step), "1",
                    gradients.problem.empty() ? "0" : "1", ratio_text(gradients.worst_ratio),
                    verdict(gradients.problem.empty(), style),
-                   fmt::format("{} windows too close to call", gradients.close_windows)});
+                   fmt::format("bounds up to {:.1g} of the largest gradient; {} samples passed over",
+                               gradients.loosest_bound, gradients.passed_over)});
   }
   const check::TrajectoryReport& trajectory = network.trajectory;
   table.add_row({fmt::format("trajectory of {} steps", trajectory.steps), "1", trajectory.problem.empty() ? "0" : "1",
