@@ -20,6 +20,7 @@
 #include "touchstone/conv2d.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #undef HWY_TARGET_INCLUDE
@@ -83,13 +84,18 @@ struct RowPhase {
     const std::int64_t below = shape.height - 1 + shape.padding_h - phase;  // of the last row, times the stride
     rows = below < 0 ? 0 : std::max<std::int64_t>(0, below / shape.stride_h + 1 - first_row);
   }
+
+  /// The row of the image that row `row` of the phase is.
+  [[nodiscard]] std::int64_t y(const Conv2dShape& shape, std::int64_t row) const {
+    return (first_row + row) * shape.stride_h + phase - shape.padding_h;
+  }
 };
 
 /// The gradient by the input, one sample after another.
 class DataGradient {
  public:
   DataGradient(const Conv2dShape& shape, const float* filters, Workspace& workspace)
-      : shape_(shape), filters_(filters), rows_above_((shape.kernel_h - 1) / shape.stride_h) {
+      : shape_(shape), filters_(filters), out_w_(shape.out_w()), rows_above_((shape.kernel_h - 1) / shape.stride_h) {
     std::int64_t most_rows = 0;
     for (std::int64_t a = 0; a < std::min(shape.stride_h, shape.kernel_h); ++a) {
       const RowPhase phase(shape, a);
@@ -100,10 +106,16 @@ class DataGradient {
     const std::int64_t floats = shape.filters * plane_ + float_lanes();
     source_ = workspace.allocate<float>(floats);
     fill_zero(source_, floats);
-    partial_ = workspace.allocate<float>(shape.channels * shape.kernel_w * most_rows * shape.out_w());
+    // Folding reads up to a filter's width before the first row, and a row and a vector beyond the last.
+    const std::int64_t lanes = float_lanes();
+    const std::int64_t margin = (shape.kernel_w + shape.width + 2 * lanes) / lanes * lanes;
+    partial_ = workspace.allocate<float>(shape.channels * shape.kernel_w * most_rows * out_w_ + 2 * margin) + margin;
     const std::int64_t most_terms = shape.filters * (rows_above_ + 1);
     weights_ = workspace.allocate<float>(shape.channels * shape.kernel_w * most_terms);
     offsets_ = workspace.allocate<std::int64_t>(most_terms);
+    if (shape.stride_w == 1) {
+      make_fold_masks(workspace);
+    }
     row_offsets_ = workspace.allocate<std::int64_t>(shape.channels * shape.kernel_w);
     for (std::int64_t c = 0; c < shape.channels; ++c) {
       for (std::int64_t q = 0; q < shape.kernel_w; ++q) {
@@ -113,14 +125,21 @@ class DataGradient {
   }
 
   void run(const float* grad_output, float* grad_input) {
-    fill_zero(grad_input, shape_.input_count());
+    if (shape_.stride_h != 1 || shape_.stride_w != 1) {
+      fill_zero(grad_input, shape_.input_count());
+    }
     for (std::int64_t a = 0; a < std::min(shape_.stride_h, shape_.kernel_h); ++a) {
       const RowPhase phase(shape_, a);
       prepare_terms(phase);
       for (std::int64_t n = 0; n < shape_.batch && phase.rows > 0; ++n) {
         copy_output_gradient(grad_output + n * shape_.filters * shape_.out_positions());
         sum_columns(phase);
-        fold_columns(phase, grad_input + n * shape_.channels * shape_.height * shape_.width);
+        float* sample = grad_input + n * shape_.channels * shape_.height * shape_.width;
+        if (shape_.stride_w == 1) {
+          fold_dense_columns(phase, sample);
+        } else {
+          fold_strided_columns(phase, sample);
+        }
       }
     }
   }
@@ -146,7 +165,7 @@ class DataGradient {
     }
     for (std::int64_t t = 0; t < phase.taps; ++t) {
       for (std::int64_t k = 0; k < shape_.filters; ++k) {
-        offsets_[t * shape_.filters + k] = k * plane_ + (rows_above_ + phase.first_row - t) * shape_.out_w();
+        offsets_[t * shape_.filters + k] = k * plane_ + (rows_above_ + phase.first_row - t) * out_w_;
       }
     }
   }
@@ -155,14 +174,13 @@ class DataGradient {
   void copy_output_gradient(const float* grad_output) {
     const std::int64_t positions = shape_.out_positions();
     for (std::int64_t k = 0; k < shape_.filters; ++k) {
-      copy_floats(grad_output + k * positions, source_ + k * plane_ + rows_above_ * shape_.out_w(), positions);
+      copy_floats(grad_output + k * positions, source_ + k * plane_ + rows_above_ * out_w_, positions);
     }
   }
 
   /// partial[c,q][row][j] = sum over the phase's taps t and filters k of grad_output[k, row - t, j] * filters[k,c,p,q].
   void sum_columns(const RowPhase& phase) {
-    const std::int64_t width = shape_.out_w();
-    const std::int64_t columns = phase.rows * width;
+    const std::int64_t columns = phase.rows * out_w_;
     const std::int64_t lanes = float_lanes();
     const EvenParts parts((columns + lanes - 1) / lanes, max_tile_vectors);
     for (std::int64_t part = 0; part < parts.parts; ++part) {
@@ -171,9 +189,9 @@ class DataGradient {
       // Of the taps only those that meet a row of the output gradient: first_row + begin/width - t < out_h for the
       // first row of the part, first_row + (end-1)/width - t >= 0 for its last.
       const std::int64_t first_tap =
-          std::clamp<std::int64_t>(phase.first_row + begin / width - shape_.out_h() + 1, 0, phase.taps);
+          std::clamp<std::int64_t>(phase.first_row + begin / out_w_ - shape_.out_h() + 1, 0, phase.taps);
       const std::int64_t last_tap =
-          std::clamp<std::int64_t>(phase.first_row + (end - 1) / width + 1, first_tap, phase.taps);
+          std::clamp<std::int64_t>(phase.first_row + (end - 1) / out_w_ + 1, first_tap, phase.taps);
       weighted_sums<SourceEnd::readable>({.source = source_ + begin,
                                           .offsets = offsets_,
                                           .terms = phase.taps * shape_.filters,
@@ -188,38 +206,66 @@ class DataGradient {
     }
   }
 
-  /// Adds each column's partial sums to the pixels they belong to.
-  void fold_columns(const RowPhase& phase, float* grad_input) const {
-    const std::int64_t width = shape_.out_w();
+  /// grad_input[c][y][x] = sum over q of partial[c,q][row][x + padding_w - q], for the rows y of the phase. Vectors
+  /// read across the ends of a row; what does not belong to it is masked out.
+  void fold_dense_columns(const RowPhase& phase, float* grad_input) const {
+    const Floats d;
+    const std::int64_t lanes = float_lanes();
     for (std::int64_t c = 0; c < shape_.channels; ++c) {
-      for (std::int64_t q = 0; q < shape_.kernel_w; ++q) {
-        // The outputs j with 0 <= j*stride_w + q - padding_w < width of the image.
-        const std::int64_t left = shape_.padding_w - q;
-        const std::int64_t first = std::max<std::int64_t>(0, (left + shape_.stride_w - 1) / shape_.stride_w);
-        const std::int64_t right = shape_.width - 1 + left;
-        const std::int64_t end = right < 0 ? 0 : std::min(width, right / shape_.stride_w + 1);
-        const float* from = partial_ + (c * shape_.kernel_w + q) * phase.rows * width;
-        for (std::int64_t row = 0; row < phase.rows && first < end; ++row) {
-          const std::int64_t y = (phase.first_row + row) * shape_.stride_h + phase.phase - shape_.padding_h;
-          add_row(from + row * width + first,
-                  grad_input + (c * shape_.height + y) * shape_.width - left + first * shape_.stride_w, end - first);
+      for (std::int64_t row = 0; row < phase.rows; ++row) {
+        const float* from = partial_ + (c * shape_.kernel_w * phase.rows + row) * out_w_ + shape_.padding_w;
+        float* to = grad_input + (c * shape_.height + phase.y(shape_, row)) * shape_.width;
+        const float* mask = fold_masks_;
+        for (std::int64_t x = 0; x < shape_.width; x += lanes) {
+          FloatVector sum = hn::Zero(d);
+          for (std::int64_t q = 0; q < shape_.kernel_w; ++q) {
+            const FloatVector part = hn::LoadU(d, from + q * phase.rows * out_w_ + x - q);
+            sum = hn::Add(sum, hn::And(part, hn::Load(d, mask)));
+            mask += lanes;
+          }
+          store_first(sum, to + x, std::min(lanes, shape_.width - x));
         }
       }
     }
   }
 
-  void add_row(const float* from, float* to, std::int64_t count) const {
-    if (shape_.stride_w == 1) {
-      add_floats(from, to, count);
-    } else {
-      for (std::int64_t j = 0; j < count; ++j) {
-        to[j * shape_.stride_w] += from[j];
+  /// The same with a stride: adds each partial sum to the pixel it belongs to.
+  void fold_strided_columns(const RowPhase& phase, float* grad_input) const {
+    for (std::int64_t c = 0; c < shape_.channels; ++c) {
+      for (std::int64_t q = 0; q < shape_.kernel_w; ++q) {
+        const float* from = partial_ + (c * shape_.kernel_w + q) * phase.rows * out_w_;
+        for (std::int64_t row = 0; row < phase.rows; ++row) {
+          float* to = grad_input + (c * shape_.height + phase.y(shape_, row)) * shape_.width;
+          for (std::int64_t j = 0; j < out_w_; ++j) {
+            const std::int64_t x = j * shape_.stride_w + q - shape_.padding_w;
+            if (x >= 0 && x < shape_.width) {
+              to[x] += from[row * out_w_ + j];
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// For each vector of x and each q: all bits set where 0 <= x + padding_w - q < out_w.
+  void make_fold_masks(Workspace& workspace) {
+    const std::int64_t lanes = float_lanes();
+    const std::int64_t vectors = (shape_.width + lanes - 1) / lanes;
+    fold_masks_ = workspace.allocate<float>(vectors * shape_.kernel_w * lanes);
+    float* mask = fold_masks_;
+    for (std::int64_t x = 0; x < vectors * lanes; x += lanes) {
+      for (std::int64_t q = 0; q < shape_.kernel_w; ++q) {
+        for (std::int64_t i = 0; i < lanes; ++i) {
+          const std::int64_t j = x + i + shape_.padding_w - q;
+          *mask++ = std::bit_cast<float>(j >= 0 && j < out_w_ ? 0xFFFFFFFFU : 0U);
+        }
       }
     }
   }
 
   Conv2dShape shape_;
   const float* filters_;
+  std::int64_t out_w_;
   std::int64_t rows_above_;              // of zeros, in each plane of the output gradient
   std::int64_t last_row_ = 0;            // the most rows, first_row included, that any phase reads
   std::int64_t plane_ = 0;               // floats
@@ -227,6 +273,7 @@ class DataGradient {
   float* partial_ = nullptr;             // [channels * kernel_w][rows of the phase][out_w]
   float* weights_ = nullptr;             // packed [channels * kernel_w][taps of the phase * filters]
   std::int64_t* offsets_ = nullptr;      // [taps of the phase * filters]
+  float* fold_masks_ = nullptr;          // [vectors of x][kernel_w][lanes], where stride_w is 1
   std::int64_t* row_offsets_ = nullptr;  // [channels * kernel_w]: where filters[k,c,0,q] stands from filters[k,0,0,0]
 };
 

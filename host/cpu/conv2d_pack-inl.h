@@ -42,22 +42,42 @@ inline void copy_inside_border(const Conv2dShape& shape, const float* input, flo
   }
 }
 
-/// Writes one row of a plane: every stride_w-th of `from`. With stride 1 it goes by whole vectors where these may be
-/// read, and writes up to a vector too much: what comes next is written later, or is not used.
-HWY_INLINE void pack_row(const Conv2dShape& shape, const float* from, const float* end, float* to) {
+/// Rows of an image, or every so many-th of its pixels, that become rows of a plane.
+struct PackedRows {
+  const float* from = nullptr;  // the first pixel of the first row
+  std::int64_t step = 0;        // floats from row to row
+  std::int64_t stride = 1;      // floats from column to column
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  const float* end = nullptr;  // nothing from here on may be read
+};
+
+/// Writes the rows one after another. With stride 1 it goes by whole vectors as long as these may be read, and writes
+/// up to a vector too much: what comes next is written later, or is not used.
+HWY_INLINE void pack_rows(const PackedRows& source, float* to) {
   const Floats d;
   const std::int64_t lanes = float_lanes();
-  const std::int64_t columns = shape.out_w();
-  if (shape.stride_w != 1) {
+  const std::int64_t columns = source.columns;
+  const float* from = source.from;
+  std::int64_t r = 0;
+  if (source.stride == 1) {
+    const std::int64_t room = source.end - from - columns - lanes;  // of the first row
+    const std::int64_t by_vectors = room < 0 ? 0 : std::min(source.rows, room / source.step + 1);
+    for (; r < by_vectors; ++r) {
+      hn::StoreU(hn::LoadU(d, from), d, to);
+      for (std::int64_t j = lanes; j < columns; j += lanes) {
+        hn::StoreU(hn::LoadU(d, from + j), d, to + j);
+      }
+      from += source.step;
+      to += columns;
+    }
+  }
+  for (; r < source.rows; ++r) {
     for (std::int64_t j = 0; j < columns; ++j) {
-      to[j] = from[j * shape.stride_w];
+      to[j] = from[j * source.stride];
     }
-  } else if (from + columns + lanes <= end) {
-    for (std::int64_t j = 0; j < columns; j += lanes) {
-      hn::StoreU(hn::LoadU(d, from + j), d, to + j);
-    }
-  } else {
-    copy_floats(from, to, columns);
+    from += source.step;
+    to += columns;
   }
 }
 
@@ -65,16 +85,22 @@ HWY_INLINE void pack_row(const Conv2dShape& shape, const float* from, const floa
 inline void pack_planes(const Conv2dShape& shape, const Conv2dPlanes& layout, const PaddedImage& image, float* planes) {
   const std::int64_t columns = shape.out_w();
   for (std::int64_t c = 0; c < shape.channels; ++c) {
-    const float* plane = image.pixels + c * image.height * image.width;
+    const float* pixels = image.pixels + c * image.height * image.width;
     for (std::int64_t q = 0; q < shape.kernel_w; ++q) {
       for (std::int64_t a = 0; a < layout.phases; ++a) {
         // Without a stride every row is in the image; with one, phases that end early are filled up with zeros.
         const std::int64_t rows = std::min(layout.rows, (image.height - a + shape.stride_h - 1) / shape.stride_h);
         float* to = planes + layout.begin(shape, c, q, a);
-        for (std::int64_t r = 0; r < rows; ++r) {
-          pack_row(shape, plane + (r * shape.stride_h + a) * image.width + q, image.end, to + r * columns);
+        pack_rows({.from = pixels + a * image.width + q,
+                   .step = shape.stride_h * image.width,
+                   .stride = shape.stride_w,
+                   .rows = rows,
+                   .columns = columns,
+                   .end = image.end},
+                  to);
+        if (rows < layout.rows) {
+          fill_zero(to + rows * columns, (layout.rows - rows) * columns);
         }
-        fill_zero(to + rows * columns, (layout.rows - rows) * columns);
       }
     }
   }

@@ -61,22 +61,22 @@ HWY_INLINE void choose_greater(FloatVector values, OffsetVector offsets, FloatVe
   chosen = hn::IfThenElse(hn::RebindMask(Offsets(), greater), offsets, chosen);
 }
 
-/// Row i of 2x2 windows, by vectors that may run beyond it.
-HWY_INLINE void pool_row_2x2(const MaxpoolShape& shape, const float* plane, std::int64_t i, float* output,
-                             std::int32_t* argmax) {
+/// Row i of 2x2 windows over a plane of this width, by vectors that may run beyond it.
+HWY_INLINE void pool_row_2x2(std::int64_t width, std::int64_t windows, const float* plane, std::int64_t i,
+                             float* output, std::int32_t* argmax) {
   const Floats d;
   const Offsets di;
   const std::int64_t lanes = float_lanes();
-  const OffsetVector below = hn::Set(di, static_cast<std::int32_t>(shape.width));
+  const OffsetVector below = hn::Set(di, static_cast<std::int32_t>(width));
   const OffsetVector one = hn::Set(di, 1);
-  for (std::int64_t j = 0; j < shape.out_w(); j += lanes) {
-    const std::int64_t corner = 2 * i * shape.width + 2 * j;
+  for (std::int64_t j = 0; j < windows; j += lanes) {
+    const std::int64_t corner = 2 * i * width + 2 * j;
     FloatVector best;
     FloatVector top_right;
     FloatVector left;
     FloatVector right;
     hn::LoadInterleaved2(d, plane + corner, best, top_right);
-    hn::LoadInterleaved2(d, plane + corner + shape.width, left, right);
+    hn::LoadInterleaved2(d, plane + corner + width, left, right);
     const OffsetVector first =
         hn::Add(hn::Set(di, static_cast<std::int32_t>(corner)), hn::ShiftLeft<1>(hn::Iota(di, 0)));
     OffsetVector chosen = first;
@@ -88,36 +88,40 @@ HWY_INLINE void pool_row_2x2(const MaxpoolShape& shape, const float* plane, std:
   }
 }
 
-/// The floats of `row` that vectors of 2x2 windows touch.
+/// `count` rounded up to whole vectors.
 std::int64_t whole_vectors(std::int64_t count) {
   const std::int64_t lanes = float_lanes();
   return (count + lanes - 1) / lanes * lanes;
 }
 
 void maxpool_forward_kernel(const MaxpoolShape& shape, const float* input, float* output, std::int32_t* argmax) {
-  const std::int64_t plane_floats = shape.height * shape.width;
-  const std::int64_t reach = whole_vectors(shape.out_w());
+  const bool windows_2x2 = is_2x2(shape);
+  const std::int64_t out_h = shape.out_h();
+  const std::int64_t out_w = shape.out_w();
+  const std::int64_t reach = whole_vectors(out_w);
+  const std::int64_t output_count = shape.output_count();
   for (std::int64_t nc = 0; nc < shape.batch * shape.channels; ++nc) {
-    for (std::int64_t i = 0; i < shape.out_h(); ++i) {
-      const std::int64_t row = (nc * shape.out_h() + i) * shape.out_w();
-      const std::int64_t last_read = nc * plane_floats + (2 * i + 1) * shape.width + 2 * reach;
-      if (is_2x2(shape) && last_read <= shape.input_count() && row + reach <= shape.output_count()) {
-        pool_row_2x2(shape, input + nc * plane_floats, i, output + row, argmax + row);
+    const std::int64_t plane = nc * shape.height * shape.width;
+    for (std::int64_t i = 0; i < out_h; ++i) {
+      const std::int64_t row = (nc * out_h + i) * out_w;
+      const std::int64_t end_of_read = plane + (2 * i + 1) * shape.width + 2 * reach;
+      if (windows_2x2 && end_of_read <= shape.input_count() && row + reach <= output_count) {
+        pool_row_2x2(shape.width, out_w, input + plane, i, output + row, argmax + row);
       } else {
-        pool_row(shape, input + nc * plane_floats, i, output + row, argmax + row);
+        pool_row(shape, input + plane, i, output + row, argmax + row);
       }
     }
   }
 }
 
-/// Row 2i + p of the gradient of a plane, by vectors that may run beyond it.
-HWY_INLINE void spread_row_2x2(const MaxpoolShape& shape, const float* grad_output, const std::int32_t* argmax,
-                               std::int64_t y, float* grad_plane) {
+/// Row y of the gradient of a plane of this width, by vectors that may run beyond it.
+HWY_INLINE void spread_row_2x2(std::int64_t width, std::int64_t windows, const float* grad_output,
+                               const std::int32_t* argmax, std::int64_t y, float* grad_plane) {
   const Floats d;
   const Offsets di;
   const std::int64_t lanes = float_lanes();
-  for (std::int64_t j = 0; j < shape.out_w(); j += lanes) {
-    const std::int64_t corner = y * shape.width + 2 * j;
+  for (std::int64_t j = 0; j < windows; j += lanes) {
+    const std::int64_t corner = y * width + 2 * j;
     const FloatVector gradient = hn::LoadU(d, grad_output + j);
     const OffsetVector chosen = hn::LoadU(di, argmax + j);
     const OffsetVector left =
@@ -127,7 +131,9 @@ HWY_INLINE void spread_row_2x2(const MaxpoolShape& shape, const float* grad_outp
                           hn::IfThenElseZero(hn::RebindMask(d, hn::Eq(chosen, right)), gradient), d,
                           grad_plane + corner);
   }
-  fill_zero(grad_plane + y * shape.width + 2 * shape.out_w(), shape.width - 2 * shape.out_w());
+  if (width > 2 * windows) {
+    grad_plane[y * width + 2 * windows] = 0;  // the last column, where the width is odd
+  }
 }
 
 /// Adds a plane's gradients to zeros, in scan order of the windows.
@@ -140,21 +146,23 @@ void scatter_plane(const MaxpoolShape& shape, const float* grad_output, const st
 
 void maxpool_backward_kernel(const MaxpoolShape& shape, const float* grad_output, const std::int32_t* argmax,
                              float* grad_input) {
+  const bool windows_2x2 = is_2x2(shape);
+  const std::int64_t out_h = shape.out_h();
+  const std::int64_t out_w = shape.out_w();
   const std::int64_t plane_floats = shape.height * shape.width;
   const std::int64_t planes = shape.batch * shape.channels;
-  const std::int64_t beyond = whole_vectors(shape.out_w()) - shape.out_w();
+  const std::int64_t beyond = whole_vectors(out_w) - out_w;
   for (std::int64_t nc = 0; nc < planes; ++nc) {
-    const float* from = grad_output + nc * shape.out_positions();
-    const std::int32_t* chosen = argmax + nc * shape.out_positions();
+    const float* from = grad_output + nc * out_h * out_w;
+    const std::int32_t* chosen = argmax + nc * out_h * out_w;
     float* to = grad_input + nc * plane_floats;
     // Vectors may run beyond a plane into the next, which is written later, but not beyond the last.
-    const bool room =
-        (planes - nc - 1) * shape.out_positions() >= beyond && (planes - nc - 1) * plane_floats >= 2 * beyond;
-    if (is_2x2(shape) && room) {
-      for (std::int64_t y = 0; y < 2 * shape.out_h(); ++y) {
-        spread_row_2x2(shape, from + y / 2 * shape.out_w(), chosen + y / 2 * shape.out_w(), y, to);
+    const std::int64_t later = planes - nc - 1;
+    if (windows_2x2 && later * out_h * out_w >= beyond && later * plane_floats >= 2 * beyond) {
+      for (std::int64_t y = 0; y < 2 * out_h; ++y) {
+        spread_row_2x2(shape.width, out_w, from + y / 2 * out_w, chosen + y / 2 * out_w, y, to);
       }
-      fill_zero(to + 2 * shape.out_h() * shape.width, (shape.height - 2 * shape.out_h()) * shape.width);
+      fill_zero(to + 2 * out_h * shape.width, (shape.height - 2 * out_h) * shape.width);
     } else {
       scatter_plane(shape, from, chosen, to);
     }
