@@ -32,7 +32,8 @@ struct CudaDevice {
   std::string problem;  ///< why it cannot be used and what to do; empty where it can
 };
 
-/// The kernels compiled by nvcc, on an NVIDIA GPU. Only in builds with the target touchstone_cuda.
+/// The kernels compiled by nvcc, on an NVIDIA GPU. In a build without nvcc, devices() names that as the problem and
+/// the others throw it.
 namespace cuda {
 
 /// The GPUs of this machine. Where there is none, or no usable driver, one entry says so in `problem`. Never throws.

@@ -20,7 +20,7 @@ using ::testing::MatchesRegex;
 
 RunConfiguration full_configuration(const TemporaryDirectory& directory) {
   RunConfiguration run{.network = Network::named("wide"),
-                       .device = {.name = "cpu", .threads = 3},
+                       .device = {.name = "cuda:1", .threads = 3, .graph = false, .tf32 = true},
                        .initial_weights = directory / "w.safetensors"};
   run.settings.recipe = run.network.recipe();
   run.settings.recipe.use_optimizer(OptimizerKind::adamw);
@@ -40,7 +40,9 @@ TEST(RunConfiguration, ReadsBackWhatItWrote) {
   written.save(directory.path());
   const RunConfiguration read = RunConfiguration::load(directory.path());
   EXPECT_EQ(read.network.toml(), written.network.toml());
-  EXPECT_EQ(read.device.name, "cpu");
+  EXPECT_EQ(read.device.name, "cuda:1");
+  EXPECT_FALSE(read.device.graph);
+  EXPECT_TRUE(read.device.tf32);
   EXPECT_EQ(read.device.threads, 3);
   EXPECT_EQ(read.settings.recipe.learning_rate, written.settings.recipe.learning_rate);
   EXPECT_EQ(read.settings.recipe.epochs, written.settings.recipe.epochs);

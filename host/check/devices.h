@@ -10,6 +10,6 @@ namespace touchstone::check {
 
 /// The single operations of a device ("cpu", "reference", "emulated", "cuda", "cuda:1"). Throws UsageError for an
 /// unknown name, Error where the device is not there.
-std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& device);
+std::unique_ptr<DeviceOperations> make_operations(const DeviceRequest& device);
 
 }  // namespace touchstone::check

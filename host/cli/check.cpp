@@ -144,7 +144,7 @@ int run_check(const CheckOptions& options, const GlobalOptions& global, const Co
   settings.range.cases = options.cases.value_or(settings.range.cases);
   settings.range.only = options.only_case;
 
-  const std::unique_ptr<DeviceOperations> operations = check::make_device_operations(device);
+  const std::unique_ptr<DeviceOperations> operations = check::make_operations(device);
   const auto make_device = [&device](const ExecutorSettings& executor) { return make_executor(device, executor); };
   const auto start = std::chrono::steady_clock::now();
   std::optional<CheckDisplay> display(console);

@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/cli/device_text.h"
 
-#include <algorithm>
-#include <vector>
-
 #include <fmt/format.h>
 
 namespace touchstone::cli {
-
-DeviceRequest resolve_device(const DeviceRequest& request) {
-  if (request.name != "auto") return request;
-  const std::vector<DeviceInfo> devices = list_devices();
-  const auto first =
-      std::find_if(devices.begin(), devices.end(), [](const DeviceInfo& device) { return device.available; });
-  if (first == devices.end()) return request;
-  return {.name = first->name, .threads = request.threads};
-}
 
 std::string device_text(const DeviceRequest& resolved) {
   std::string text = resolved.name;

@@ -17,7 +17,10 @@ constexpr const char* group = "Global options";
 }  // namespace
 
 DeviceRequest GlobalOptions::device_request(const DeviceRequest& fallback) const {
-  return {.name = device.value_or(fallback.name), .threads = threads.value_or(fallback.threads)};
+  return {.name = device.value_or(fallback.name),
+          .threads = threads.value_or(fallback.threads),
+          .graph = graph ? *graph != "off" : fallback.graph,
+          .tf32 = tf32 || fallback.tf32};
 }
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
@@ -27,6 +30,11 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   add_whole(app, "--threads", options.threads, {0, most_threads}, "Threads of the cpu device; 0: all usable cores")
       ->group(group)
       ->default_str("0");
+  add_choice(app, "--graph", options.graph, {"auto", "off"},
+             "cuda: replay steps as CUDA graphs, or launch one by one (for profiling)")
+      ->group(group)
+      ->default_str("auto");
+  app.add_flag("--tf32", options.tf32, "cuda: let dense layers round to TF32")->group(group);
   add_whole(app, "--seed", options.seed, {0, largest_seed}, "Decides initial weights, shuffling and held-out images")
       ->group(group)
       ->default_str("1");

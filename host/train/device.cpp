@@ -2,13 +2,18 @@
 #include "touchstone/device.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
-#include <iterator>
+#include <optional>
+#include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 
+#include "host/cpu/cpu_operations.h"
 #include "host/cpu/instruction_set.h"
 #include "host/model/spelling.h"
+#include "kernels/devices.h"
 #include "touchstone/error.h"
 
 namespace touchstone {
@@ -26,23 +31,83 @@ std::string processor_name() {
 
 int thread_count(const DeviceRequest& request) { return request.threads > 0 ? request.threads : usable_cores(); }
 
+/// N of "cuda:N", 0 of "cuda"; nothing for any other name.
+std::optional<int> gpu_index(std::string_view name) {
+  if (name == "cuda") return 0;
+  constexpr std::string_view prefix = "cuda:";
+  if (!name.starts_with(prefix)) return std::nullopt;
+  const std::string_view digits = name.substr(prefix.size());
+  int index = 0;
+  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (problem != std::errc{} || end != digits.data() + digits.size() || index < 0) return std::nullopt;
+  return index;
+}
+
+CudaOptions cuda_options(const DeviceRequest& request) {
+  return {.index = gpu_index(request.name).value_or(0), .graph = request.graph, .tf32 = request.tf32};
+}
+
+/// Checks run with an allocation a tensor, between guard bands.
+CudaOptions guarded_options(const DeviceRequest& request) {
+  CudaOptions options = cuda_options(request);
+  options.memory = MemoryStrategy::guarded;
+  return options;
+}
+
 }  // namespace
 
 std::vector<DeviceInfo> list_devices() {
   const int cores = usable_cores();
-  return {{"cpu", fmt::format("{}, {} {}, {}", processor_name(), cores, cores == 1 ? "core" : "cores",
-                              cpu::instruction_set())},
-          {"reference", "the same processor: double precision, layer by layer, written to be read"}};
+  std::vector<DeviceInfo> devices;
+  for (const CudaDevice& gpu : cuda::devices()) {
+    const bool usable = gpu.problem.empty();
+    devices.push_back({fmt::format("cuda:{}", gpu.index), usable ? gpu.name : gpu.problem, usable});
+  }
+  devices.push_back({"cpu", fmt::format("{}, {} {}, {}", processor_name(), cores, cores == 1 ? "core" : "cores",
+                                        cpu::instruction_set())});
+  devices.push_back({"emulated", "the CUDA kernels on the processor: slow, for checking them where there is no GPU"});
+  devices.push_back(
+      {"reference", "double precision, layer by layer, written to be read: what the others are checked with"});
+  return devices;
 }
 
-std::vector<std::string> device_names() { return {"auto", "cpu", "reference"}; }
+std::vector<std::string> device_names() { return {"auto", "cpu", "cuda", "emulated", "reference"}; }
+
+void validate_device_name(const std::string& name) {
+  const std::vector<std::string> names = device_names();
+  if (std::find(names.begin(), names.end(), name) != names.end() || gpu_index(name)) return;
+  throw UsageError(fmt::format("unknown device `{}`{} (known: {}, cuda:N)", name, did_you_mean(name, names),
+                               fmt::join(names, ", ")));
+}
+
+DeviceRequest resolve_device(const DeviceRequest& request) {
+  validate_device_name(request.name);
+  if (request.name != "auto") return request;
+  DeviceRequest resolved = request;
+  resolved.name = "cpu";
+  for (const CudaDevice& gpu : cuda::devices()) {
+    if (!gpu.problem.empty()) continue;
+    resolved.name = fmt::format("cuda:{}", gpu.index);
+    break;
+  }
+  return resolved;
+}
+
+std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& request) {
+  const DeviceRequest resolved = resolve_device(request);
+  if (resolved.name == "cpu") return make_cpu_operations();
+  if (resolved.name == "emulated") return emulated::make_device_operations(guarded_options(resolved));
+  if (resolved.name == "reference") throw UsageError("the reference has no operations of its own in float32");
+  return cuda::make_device_operations(guarded_options(resolved));
+}
 
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings) {
   if (request.threads < 0) throw UsageError(fmt::format("threads is {}; expected at least 1", request.threads));
-  if (request.name == "auto" || request.name == "cpu") return make_cpu_executor(settings, thread_count(request));
-  if (request.name == "reference") return make_reference_executor(settings);
-  throw UsageError(fmt::format("unknown device `{}`{} (known: {})", request.name,
-                               did_you_mean(request.name, device_names()), fmt::join(device_names(), ", ")));
+  const DeviceRequest resolved = resolve_device(request);
+  if (resolved.name == "cpu") return make_cpu_executor(settings, thread_count(resolved));
+  if (resolved.name == "emulated") return emulated::make_executor(settings, cuda_options(resolved));
+  if (resolved.name == "reference") return make_reference_executor(settings);
+  return cuda::make_executor(settings, cuda_options(resolved));
 }
 
 }  // namespace touchstone

@@ -32,6 +32,8 @@ toml::table idx_paths_table(const IdxPaths& paths) {
 toml::table run_table(const RunConfiguration& run) {
   toml::table table{{"device", run.device.name},
                     {"threads", run.device.threads},
+                    {"graph", run.device.graph},
+                    {"tf32", run.device.tf32},
                     {"seed", static_cast<std::int64_t>(run.settings.seed)},
                     {"shuffle", run.settings.shuffle},
                     {"validation", run.settings.validation}};
@@ -69,6 +71,8 @@ void read_run(const toml::table& table, const std::string& origin, RunConfigurat
   std::int64_t threads = 0;
   reader.maybe("threads", threads, 0);
   run.device.threads = static_cast<int>(std::min<std::int64_t>(threads, std::numeric_limits<int>::max()));
+  reader.maybe("graph", run.device.graph);
+  reader.maybe("tf32", run.device.tf32);
   run.settings.seed = static_cast<std::uint64_t>(reader.integer("seed", 0));
   reader.maybe("shuffle", run.settings.shuffle);
   reader.maybe("validation", run.settings.validation, 0);

@@ -6,14 +6,17 @@
 #include <string_view>
 #include <vector>
 
+#include "touchstone/device_operations.h"
 #include "touchstone/executor.h"
 
 namespace touchstone {
 
 /// Where a network runs, as --device says it.
 struct DeviceRequest {
-  std::string name = "auto";  ///< auto, cpu, reference
+  std::string name = "auto";  ///< auto (a usable GPU, else cpu), cpu, cuda, cuda:N, emulated, reference
   int threads = 0;            ///< cpu: 0 stands for the cores that this process may use
+  bool graph = true;          ///< cuda, emulated: replay each training step as a CUDA graph; false: launch one by one
+  bool tf32 = false;          ///< cuda: let dense layers round their factors to TF32
 };
 
 /// One line of `touchstone info devices`.
@@ -26,11 +29,20 @@ struct DeviceInfo {
 /// All devices this build knows.
 std::vector<DeviceInfo> list_devices();
 
-/// The names that --device takes.
+/// The names that --device takes; `cuda` may be followed by :N.
 std::vector<std::string> device_names();
+
+/// Throws UsageError, naming the nearest, unless --device takes `name`. Does not look for the device itself.
+void validate_device_name(const std::string& name);
+
+/// `request` with `auto` replaced by the device that it picks: the first usable GPU, else the CPU.
+DeviceRequest resolve_device(const DeviceRequest& request);
 
 /// The number of cores this process may use: its affinity mask and its cgroup's CPU quota, at least 1.
 int usable_cores();
+
+/// The single operations of the requested device, for comparing them with the reference. Throws as make_executor.
+std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& request);
 
 /// An executor on the requested device. Throws UsageError for an unknown name, Error where the device is not there.
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings);
