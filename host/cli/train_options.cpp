@@ -49,7 +49,7 @@ void add_optimisation_options(CLI::App& app, TrainOptions& options) {
   constexpr const char* group = "Training (defaults: the network's recipe; those of seed are shown)";
   const TrainingRecipe recipe = Network::named(Network::names().front()).recipe();
   const auto number = [](double value) { return fmt::format("{:g}", value); };
-  const auto add = [group](CLI::Option* option, const std::string& shown) { option->group(group)->default_str(shown); };
+  const auto add = [](CLI::Option* option, const std::string& shown) { option->group(group)->default_str(shown); };
   add(add_whole(app, "--epochs", options.epochs, at_least_one, "Passes over the training images"),
       std::to_string(recipe.epochs));
   add(add_whole(app, "--batch-size", options.batch_size, at_least_one, "Images a step"),
