@@ -28,7 +28,7 @@ namespace {
 constexpr int bias_threads = 256;
 constexpr int bias_warps = bias_threads / warp_size;
 
-// Block: one filter (x) over some samples (y). Thread: every 256th position. Shared memory: a float a warp.
+// Block: one filter (x) over some samples (y). Thread: every 256th of their elements. Shared memory: a float a warp.
 __global__ void __launch_bounds__(bias_threads)
     conv2d_bias_kernel(std::int64_t batch, std::int64_t block_samples, int filters, int positions,
                        const float* grad_output, float* partials) {
@@ -37,14 +37,13 @@ __global__ void __launch_bounds__(bias_threads)
   const int thread = static_cast<int>(threadIdx.x);
   const int filter = static_cast<int>(blockIdx.x);
   const std::int64_t first = std::int64_t{blockIdx.y} * block_samples;
-  const std::int64_t end = min(first + block_samples, batch);
+  const std::int64_t elements = (min(first + block_samples, batch) - first) * positions;
 
   float sum = 0.0F;
-  for (std::int64_t sample = first; sample < end; ++sample) {
-    const float* plane = grad_output + (sample * filters + filter) * positions;
-    for (int position = thread; position < positions; position += bias_threads) {
-      sum += plane[position];
-    }
+  for (std::int64_t element = thread; element < elements; element += bias_threads) {
+    const std::int64_t sample = element / positions;
+    const std::int64_t position = element - sample * positions;
+    sum += grad_output[((first + sample) * filters + filter) * positions + position];
   }
   sum = warp_sum(sum);
   if (thread % warp_size == 0) {
@@ -62,7 +61,7 @@ __global__ void __launch_bounds__(bias_threads)
 
 // Samples that one block of the bias gradient adds; from the shape alone, so that the order is the same everywhere.
 std::int64_t bias_block_samples(const Conv2dShape& shape) {
-  constexpr std::int64_t wanted_blocks = 512;
+  constexpr std::int64_t wanted_blocks = 256;
   const std::int64_t splits = std::clamp<std::int64_t>(wanted_blocks / shape.filters, 1, shape.batch);
   return divide_up(shape.batch, splits);
 }
