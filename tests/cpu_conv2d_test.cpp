@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -141,6 +142,9 @@ struct NamedOperation {
   const char* name = nullptr;
   test::SumOfProducts (*make)(const Conv2dShape&, cpu::Workspace&) = nullptr;
 };
+
+/// How GoogleTest prints an operation: not by its address.
+void PrintTo(const NamedOperation& operation, std::ostream* stream) { *stream << operation.name; }
 
 std::string name_of(const testing::TestParamInfo<NamedOperation>& parameter) { return parameter.param.name; }
 

@@ -15,8 +15,8 @@
 namespace touchstone {
 namespace {
 
-/// The largest error over all float32 inputs, found by trying each of them with AVX-512, AVX2 and without fused
-/// multiply-adds, and rounded up.
+/// A little more than the largest error seen over every eighth float32 input: 2.402, at -4.157, with AVX-512, AVX2,
+/// SSE4 and SSSE3 alike.
 constexpr double forward_bound_in_ulps = 2.5;
 
 /// Floats whose bit patterns are `step` apart, both signs, infinities included.

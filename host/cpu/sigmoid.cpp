@@ -2,7 +2,7 @@
 //
 // The sigmoid 1 / (1 + exp(-x)) and its gradient s (1 - s) g from the stored output s. With e = exp(-|x|) in (0, 1] the
 // value is 1 / (1 + e) for x >= 0 and e / (1 + e) below: no overflow, no cancellation, and a true division. A NaN stays
-// a NaN. The largest error over all float32 inputs is said, and tested, in tests/cpu_sigmoid_test.cpp.
+// a NaN. The largest error is said, and tested, in tests/cpu_sigmoid_test.cpp.
 #include "touchstone/sigmoid.h"
 
 #include <cstdint>

@@ -13,6 +13,11 @@
 
 #include <hwy/highway.h>
 
+// Whether a vector's first lanes go through memory: where masked loads and stores touch all lanes (as Highway says, and
+// as its scalar target does without saying).
+#undef TOUCHSTONE_COPIES_PARTS_OF_VECTORS
+#define TOUCHSTONE_COPIES_PARTS_OF_VECTORS (HWY_MEM_OPS_MIGHT_FAULT || HWY_TARGET == HWY_SCALAR)
+
 HWY_BEFORE_NAMESPACE();
 namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
@@ -28,7 +33,7 @@ HWY_INLINE std::int64_t float_lanes() { return static_cast<std::int64_t>(hn::Lan
 /// The first `count` lanes from memory, zero in the others; touches no memory beyond them. 0 <= count <= lanes.
 HWY_INLINE FloatVector load_first(const float* from, std::int64_t count) {
   const Floats d;
-#if HWY_MEM_OPS_MIGHT_FAULT
+#if TOUCHSTONE_COPIES_PARTS_OF_VECTORS
   if (count == float_lanes()) {
     return hn::LoadU(d, from);
   }
@@ -45,7 +50,7 @@ HWY_INLINE FloatVector load_first(const float* from, std::int64_t count) {
 /// Stores the first `count` lanes; touches no memory beyond them. 0 <= count <= lanes.
 HWY_INLINE void store_first(FloatVector vector, float* to, std::int64_t count) {
   const Floats d;
-#if HWY_MEM_OPS_MIGHT_FAULT
+#if TOUCHSTONE_COPIES_PARTS_OF_VECTORS
   if (count == float_lanes()) {
     hn::StoreU(vector, d, to);
     return;
