@@ -66,7 +66,8 @@ class BlockRunner {
   void set_coordinates(int thread) const;
   void drive();
   void run_stack();
-  void run_thread(int thread);
+  // A stack may serve one host thread after another, and must not carry over where that keeps its thread-local data.
+  [[gnu::noinline]] void run_thread(int thread);
   void end_thread(int thread);
   [[nodiscard]] int next_thread();
   [[nodiscard]] Stack& stack_for(int thread);

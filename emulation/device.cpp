@@ -27,16 +27,19 @@ std::string describe(const KernelLaunch& launch) {
   return fmt::format("{} (launched at {}:{})", name.empty() ? "kernel" : name, launch.place.file, launch.place.line);
 }
 
-/// Whether the host could read at an address.
-bool is_mapped(std::uintptr_t address) {
+/// Whether the host has something at an address.
+bool is_mapped(const void* address) {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto* const byte = static_cast<const std::byte*>(address);
+  const std::byte* const begin = byte - reinterpret_cast<std::uintptr_t>(address) % page;
   unsigned char resident = 0;
-  return mincore(reinterpret_cast<void*>(address / page * page), 1, &resident) == 0;
+  return mincore(const_cast<std::byte*>(begin), 1, &resident) == 0;
 }
 
 /// Whether eight bytes of a struct look like an address at all: not a small number, not above what a process has.
-bool may_be_address(std::uintptr_t value) {
-  return value > std::uintptr_t{1} << 32U && value < std::uintptr_t{1} << 47U && is_mapped(value);
+bool may_be_address(const void* word) {
+  const auto value = reinterpret_cast<std::uintptr_t>(word);
+  return value > std::uintptr_t{1} << 32U && value < std::uintptr_t{1} << 47U && is_mapped(word);
 }
 
 }  // namespace
@@ -142,12 +145,12 @@ void Device::check_limits(const KernelLaunch& launch) const {
 
 void Device::check_arguments(const KernelLaunch& launch) const {
   for (const ArgumentWord& word : launch.words) {
-    const auto* const address = reinterpret_cast<const void*>(word.value);
+    const void* const address = word.value;
     if (address == nullptr || memory.find(address, 0) != nullptr) {
       continue;
     }
     const bool on_device = memory.owns(address);
-    if (word.is_pointer || (!on_device && may_be_address(word.value))) {
+    if (word.is_pointer || (!on_device && may_be_address(address))) {
       throw Defect{runtime::cudaErrorIllegalAddress,
                    fmt::format("{}: argument {}{} {}, {}", describe(launch), word.parameter + 1,
                                word.is_pointer ? " is" : " holds", address,

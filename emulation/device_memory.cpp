@@ -111,7 +111,7 @@ void DeviceMemory::protect(int protection) const {
 void DeviceMemory::release(const Allocation& allocation) const {
   unpoison(allocation.mapping, allocation.mapping_bytes);
   // A fresh mapping gives the pages back to the system.
-  mmap(allocation.mapping, allocation.mapping_bytes, PROT_NONE, closed_flags | MAP_FIXED, -1, 0);
+  static_cast<void>(mmap(allocation.mapping, allocation.mapping_bytes, PROT_NONE, closed_flags | MAP_FIXED, -1, 0));
 }
 
 bool DeviceMemory::free(void* address) {

@@ -24,7 +24,7 @@ struct Place {
 /// A machine word among a kernel's arguments that is, or within a struct may be, a pointer.
 struct ArgumentWord {
   int parameter = 0;  ///< from 0
-  std::uintptr_t value = 0;
+  const void* value = nullptr;
   bool is_pointer = false;  ///< false: eight bytes of a struct
 };
 
@@ -44,11 +44,11 @@ namespace detail {
 template <class T>
 void add_words(int parameter, const T& value, std::vector<ArgumentWord>& words) {
   if constexpr (std::is_pointer_v<T>) {
-    words.push_back({parameter, reinterpret_cast<std::uintptr_t>(value), true});
+    words.push_back({parameter, reinterpret_cast<const void*>(value), true});
   } else if constexpr (std::is_class_v<T>) {
     static_assert(std::is_trivially_copyable_v<T>, "a kernel's arguments are copied as bytes");
-    for (std::size_t offset = 0; offset + sizeof(std::uintptr_t) <= sizeof(T); offset += sizeof(std::uintptr_t)) {
-      std::uintptr_t word = 0;
+    for (std::size_t offset = 0; offset + sizeof(const void*) <= sizeof(T); offset += sizeof(const void*)) {
+      const void* word = nullptr;
       std::memcpy(&word, reinterpret_cast<const char*>(&value) + offset, sizeof(word));
       words.push_back({parameter, word, false});
     }
