@@ -89,32 +89,40 @@ void Device::reset() {
 }
 
 void Device::enqueue(runtime::cudaStream_t stream, std::string name, std::function<void()> work) {
+  enqueue(
+      stream, [name = std::move(name)] { return name; }, std::move(work));
+}
+
+void Device::enqueue(runtime::cudaStream_t stream, std::function<std::string()> name, std::function<void()> work) {
   auto guarded_work = [this, name, work = std::move(work)] { run_work(name, work); };
   streams.enqueue(streams.get(stream), std::make_shared<const Task>(Task{std::move(name), std::move(guarded_work)}));
 }
 
 /// Runs queued work, unless the device has failed before. Whatever goes wrong there makes it fail: nobody is left who
 /// could be told otherwise.
-void Device::run_work(const std::string& name, const std::function<void()>& work) {
+void Device::run_work(const std::function<std::string()>& name, const std::function<void()>& work) {
   if (sticky_ != runtime::cudaSuccess) {
     return;
   }
   memory.open();
   try {
     work();
-    check_guards(name);
   } catch (const Defect& defect) {
     throw Defect{is_sticky(defect.error) ? defect.error : runtime::cudaErrorIllegalAddress, defect.text};
   } catch (const std::exception& error) {
-    throw Defect{runtime::cudaErrorLaunchFailure, name + ": " + error.what()};
+    throw Defect{runtime::cudaErrorLaunchFailure, name() + ": " + error.what()};
+  }
+  if (const std::optional<std::string> damage = memory.check_guards()) {
+    throw Defect{runtime::cudaErrorIllegalAddress, name() + ": " + *damage};
   }
 }
 
 void Device::launch(KernelLaunch launch, runtime::cudaStream_t stream) {
   check_limits(launch);
   check_arguments(launch);
-  std::string name = describe(launch);
-  enqueue(stream, std::move(name), [this, kernel = std::move(launch)] { run_kernel(kernel); });
+  const auto kernel = std::make_shared<const KernelLaunch>(std::move(launch));
+  enqueue(
+      stream, [kernel] { return describe(*kernel); }, [this, kernel] { run_kernel(*kernel); });
 }
 
 void Device::check_limits(const KernelLaunch& launch) const {
@@ -165,12 +173,6 @@ void Device::run_kernel(const KernelLaunch& launch) {
                               : memory.owns(defect->address) ? ": " + memory.describe(defect->address)
                                                              : ": no device memory";
     throw Defect{defect->error, describe(launch) + ": " + defect->text + where};
-  }
-}
-
-void Device::check_guards(const std::string& after) const {
-  if (const std::optional<std::string> damage = memory.check_guards()) {
-    throw Defect{runtime::cudaErrorIllegalAddress, after + ": " + *damage};
   }
 }
 

@@ -50,6 +50,7 @@ class Device {
 
   /// Queues work on a stream: its defects become the device's sticky error.
   void enqueue(runtime::cudaStream_t stream, std::string name, std::function<void()> work);
+  void enqueue(runtime::cudaStream_t stream, std::function<std::string()> name, std::function<void()> work);
   void launch(KernelLaunch launch, runtime::cudaStream_t stream);
   /// Memory filled with the schedule's pattern. Throws Defect.
   void* allocate(std::size_t bytes);
@@ -80,11 +81,10 @@ class Device {
   runtime::cudaError_t protect(const Call& call, bool releases);
   runtime::cudaError_t remember(runtime::cudaError_t error);
   runtime::cudaError_t remember(const Defect& defect);
-  void run_work(const std::string& name, const std::function<void()>& work);
+  void run_work(const std::function<std::string()>& name, const std::function<void()>& work);
   void run_kernel(const KernelLaunch& launch);
   void check_limits(const KernelLaunch& launch) const;
   void check_arguments(const KernelLaunch& launch) const;
-  void check_guards(const std::string& after) const;
 
   GridRunner grids_;
   int calls_ = 0;  ///< of the runtime, one within the other, that are under way

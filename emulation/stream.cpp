@@ -76,7 +76,8 @@ std::vector<runtime::Dependency> Streams::implicit_dependencies(const SharedStre
 void Streams::capture(CUstream_st& stream, SharedTask task) {
   Capture& capture = *stream.capture;
   if (capture.invalidated) {
-    throw Defect{runtime::cudaErrorStreamCaptureInvalidated, task->name + " in a capture that an earlier call spoilt"};
+    throw Defect{runtime::cudaErrorStreamCaptureInvalidated,
+                 task->name() + " in a capture that an earlier call spoilt"};
   }
   if (&stream != capture.origin) {
     capture.joined[&stream] = false;
@@ -93,7 +94,7 @@ void Streams::enqueue(const SharedStream& stream, SharedTask task) {
     for (const auto& [handle, other] : streams_) {
       if (other->blocking && other->capture != nullptr) {
         other->capture->invalidated = true;
-        throw Defect{runtime::cudaErrorStreamCaptureImplicit, task->name + " on the null stream during a capture"};
+        throw Defect{runtime::cudaErrorStreamCaptureImplicit, task->name() + " on the null stream during a capture"};
       }
     }
   }

@@ -16,8 +16,8 @@ namespace touchstone::emulation {
 
 /// A piece of work on a stream: a kernel, a copy, a library call.
 struct Task {
-  std::string name;
-  std::function<void()> work;  ///< throws Defect
+  std::function<std::string()> name;  ///< for reports: asked for when there is one
+  std::function<void()> work;         ///< throws Defect
 };
 using SharedTask = std::shared_ptr<const Task>;
 
