@@ -32,7 +32,7 @@ struct LaunchStream {
 namespace detail {
 
 /// Dynamic shared memory that any kernel may use without asking for more.
-inline constexpr std::size_t default_shared_bytes = 48 * 1024;
+inline constexpr std::size_t default_shared_bytes = std::size_t{48} * 1024;
 
 inline std::string demangled(const char* symbol) {
   int status = 0;

@@ -39,7 +39,7 @@ TEST_F(DefectTest, BarrierThatSomeThreadsNeverReach) {
 }
 
 __global__ void two_barriers() {
-  if (threadIdx.x % 2 == 0) {
+  if (threadIdx.x % 2 == 0) {  // NOLINT(bugprone-branch-clone): two barriers are what is tested
     __syncthreads();
   } else {
     __syncthreads();
@@ -109,7 +109,7 @@ TEST_F(DefectTest, ShuffleFromALaneOutsideTheMask) {
 }
 
 __global__ void barrier_against_shuffle() {
-  if (threadIdx.x < 32) {
+  if (threadIdx.x < 32) {  // NOLINT(bugprone-branch-clone): two barriers are what is tested
     __syncthreads();
   } else if (threadIdx.x < 63) {
     __syncwarp();
@@ -253,10 +253,11 @@ TEST_F(DefectTest, ThreadsThatTakeDifferentSharedMemory) {
 __global__ void nothing() {}
 
 TEST_F(DefectTest, LaunchesOverTheLimits) {
+  constexpr std::size_t most_shared_bytes = 65536;
   const auto refused = [](dim3 grid, dim3 block, std::size_t shared_bytes) {
     return error_of([&] { launch(nothing, grid, block, shared_bytes, nullptr); });
   };
-  EXPECT_EQ(refused(1, 1024, 64 * 1024), "");
+  EXPECT_EQ(refused(1, 1024, most_shared_bytes), "");
   EXPECT_THAT(refused(1, 1025, 0),
               AllOf(HasSubstr("nothing"), HasSubstr("block (1025,1,1)"), HasSubstr("cudaErrorInvalidConfiguration"),
                     HasSubstr("at most 1024"), HasSubstr("emulation_defect_test.cpp:")));
@@ -264,7 +265,7 @@ TEST_F(DefectTest, LaunchesOverTheLimits) {
   EXPECT_THAT(refused(1, dim3(32, 33), 0), HasSubstr("a block of (32,33,1)"));
   EXPECT_THAT(refused(0, 1, 0), HasSubstr("a grid of (0,1,1)"));
   EXPECT_THAT(refused(dim3(1, 65536), 1, 0), HasSubstr("a grid of (1,65536,1)"));
-  EXPECT_THAT(refused(1, 1, 64 * 1024 + 1), HasSubstr("at most 65536"));
+  EXPECT_THAT(refused(1, 1, most_shared_bytes + 1), HasSubstr("at most 65536"));
   EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue) << "the last error stays until it is asked for";
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
   EXPECT_EQ(report(), "") << "a refused launch leaves the device usable";
@@ -272,7 +273,7 @@ TEST_F(DefectTest, LaunchesOverTheLimits) {
 
 TEST_F(DefectTest, SharedMemoryOver48KilobytesThatWasNotAskedFor) {
   const std::tuple<> no_arguments;
-  EXPECT_EQ(emulation::launch(nothing, 1, 1, 49 * 1024, nullptr, {"here", 1}, no_arguments), cudaErrorInvalidValue);
+  EXPECT_EQ(emulation::launch(nothing, 1, 1, 50000, nullptr, {"here", 1}, no_arguments), cudaErrorInvalidValue);
   EXPECT_THAT(emulation::last_report(), HasSubstr("at most 49152"));
 }
 

@@ -17,6 +17,10 @@ namespace touchstone::emulated {
 
 /// A test that begins and ends with a fresh emulated device.
 class EmulationTest : public testing::Test {
+ public:
+  EmulationTest(const EmulationTest&) = delete;
+  EmulationTest& operator=(const EmulationTest&) = delete;
+
  protected:
   EmulationTest() { start_over(); }
   ~EmulationTest() override { start_over(); }

@@ -10,10 +10,12 @@
 #include "emulation/vector_types.h"
 
 // What nvcc knows by heart. There is no __shared__: kernels take shared memory through SharedMemory.
+// NOLINTBEGIN(bugprone-reserved-identifier): these are CUDA's names
 #define __global__
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+// NOLINTEND(bugprone-reserved-identifier)
 
 using namespace touchstone::emulation::runtime;  // NOLINT(google-global-names-in-headers)
