@@ -4,7 +4,7 @@
 # a GPU; that one skips its tests where there is none.
 function(touchstone_kernel_test name)
   touchstone_test(${name} LINKS touchstone_emulated touchstone_emulation)
-  if(TARGET touchstone_cuda)
+  if(TOUCHSTONE_CUDA_ENABLED)
     add_executable(${name}_cuda ${name}.cpp)
     touchstone_compile_settings(${name}_cuda)
     target_include_directories(${name}_cuda PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests")
