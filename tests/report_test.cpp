@@ -115,12 +115,10 @@ TEST(ClassScores, FollowFromTheConfusion) {
   EXPECT_EQ(scores[2].precision, 0);  // nothing of 0 is not a number that JSON has
 }
 
-TEST(EpochJson, HasNullWhereThereIsNoNumber) {
-  EpochReport report;
-  report.test_loss = std::numeric_limits<double>::infinity();
-  const Json json = epoch_json(report);
-  EXPECT_TRUE(json["test_loss"].is_null());
-  EXPECT_FALSE(json.contains("validation_loss"));
+TEST(NumberOrNull, IsNullWhereJsonHasNoNumber) {
+  EXPECT_EQ(number_or_null(0.5), Json(0.5));
+  EXPECT_TRUE(number_or_null(std::numeric_limits<double>::infinity()).is_null());
+  EXPECT_TRUE(number_or_null(std::numeric_limits<double>::quiet_NaN()).is_null());
 }
 
 }  // namespace

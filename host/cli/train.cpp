@@ -22,6 +22,7 @@
 #include "host/report/network_report.h"
 #include "host/report/training_report.h"
 #include "host/report/units.h"
+#include "host/train/epoch_json.h"
 #include "host/train/run_directory.h"
 #include "touchstone/training.h"
 
@@ -118,7 +119,7 @@ report::Json result_json(const Run& run, const TrainingResult& result, double to
   json["seed"] = settings.seed;
   json["batch_size"] = settings.recipe.batch_size;
   json["epochs"] = report::Json::array();
-  for (const EpochReport& epoch : result.epochs) json["epochs"].push_back(report::epoch_json(epoch));
+  for (const EpochReport& epoch : result.epochs) json["epochs"].push_back(epoch_json(epoch));
   json["test_accuracy"] = result.epochs.empty() ? report::Json(nullptr) : report::number_or_null(result.test_accuracy);
   json["target_reached"] = result.target_reached ? report::Json(*result.target_reached) : report::Json(nullptr);
   json["interrupted"] = result.interrupted;

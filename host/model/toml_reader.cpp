@@ -2,7 +2,6 @@
 #include "host/model/toml_reader.h"
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -189,24 +188,26 @@ void read_recipe(TomlReader& reader, TrainingRecipe& recipe) {
 }
 
 std::string write_recipe(const TrainingRecipe& recipe) {
-  // Streamed through toml++ so that each number is written as TOML writes it and reads back to the same bits.
-  toml::table table;
-  table.insert("epochs", recipe.epochs);
-  table.insert("batch_size", recipe.batch_size);
-  table.insert("learning_rate", recipe.learning_rate);
-  table.insert("optimizer", to_string(recipe.optimizer.kind));
-  table.insert("momentum", recipe.optimizer.momentum);
-  table.insert("weight_decay", recipe.optimizer.weight_decay);
-  table.insert("beta1", recipe.optimizer.beta1);
-  table.insert("beta2", recipe.optimizer.beta2);
-  table.insert("epsilon", recipe.optimizer.epsilon);
-  table.insert("schedule", to_string(recipe.schedule.kind));
-  table.insert("warmup", recipe.schedule.warmup);
-  table.insert("decay_every", recipe.schedule.decay_every);
-  table.insert("decay_factor", recipe.schedule.decay_factor);
-  std::ostringstream text;
-  text << table << '\n';
-  return text.str();
+  // {} writes the shortest decimal that reads back to the same bits.
+  std::string text;
+  const auto line = [&text](std::string_view key, const auto& value) { text += fmt::format("{} = {}\n", key, value); };
+  const auto quoted = [&line](std::string_view key, std::string_view value) {
+    line(key, fmt::format("\"{}\"", value));
+  };
+  line("epochs", recipe.epochs);
+  line("batch_size", recipe.batch_size);
+  quoted("optimizer", to_string(recipe.optimizer.kind));
+  line("learning_rate", recipe.learning_rate);
+  line("momentum", recipe.optimizer.momentum);
+  line("weight_decay", recipe.optimizer.weight_decay);
+  line("beta1", recipe.optimizer.beta1);
+  line("beta2", recipe.optimizer.beta2);
+  line("epsilon", recipe.optimizer.epsilon);
+  quoted("schedule", to_string(recipe.schedule.kind));
+  line("warmup", recipe.schedule.warmup);
+  line("decay_every", recipe.schedule.decay_every);
+  line("decay_factor", recipe.schedule.decay_factor);
+  return text;
 }
 
 }  // namespace touchstone

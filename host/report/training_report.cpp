@@ -67,18 +67,4 @@ std::string EpochTable::line(const EpochReport& report) const {
 
 Json number_or_null(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
 
-Json epoch_json(const EpochReport& report) {
-  Json json;
-  json["epoch"] = report.epoch;
-  json["train_loss"] = number_or_null(report.train_loss);
-  json["train_accuracy"] = number_or_null(report.train_accuracy);
-  if (report.validation_loss) json["validation_loss"] = number_or_null(*report.validation_loss);
-  if (report.validation_accuracy) json["validation_accuracy"] = number_or_null(*report.validation_accuracy);
-  json["test_loss"] = number_or_null(report.test_loss);
-  json["test_accuracy"] = number_or_null(report.test_accuracy);
-  json["learning_rate"] = number_or_null(report.learning_rate);
-  json["seconds"] = number_or_null(report.seconds);
-  return json;
-}
-
 }  // namespace touchstone::report

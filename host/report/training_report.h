@@ -32,7 +32,4 @@ class EpochTable {
 /// A number, or null where it is NaN or infinite (JSON has neither).
 Json number_or_null(double number);
 
-/// One epoch as in `train --json` and metrics.jsonl.
-Json epoch_json(const EpochReport& report);
-
 }  // namespace touchstone::report

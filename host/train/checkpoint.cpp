@@ -9,47 +9,18 @@
 
 #include "host/model/parameters.h"
 #include "host/model/safetensors.h"
+#include "host/train/epoch_json.h"
 #include "touchstone/error.h"
 
 namespace touchstone {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 constexpr std::string_view parameters_prefix = "parameters.";
 constexpr std::string_view best_prefix = "best.";
 
 std::string slot_prefix(std::size_t slot) { return fmt::format("optimizer.{}.", slot); }
-
-json to_json(const EpochReport& report) {
-  json line = {{"epoch", report.epoch},
-               {"train_loss", report.train_loss},
-               {"train_accuracy", report.train_accuracy},
-               {"test_loss", report.test_loss},
-               {"test_accuracy", report.test_accuracy},
-               {"learning_rate", report.learning_rate},
-               {"seconds", report.seconds}};
-  if (report.validation_loss) line["validation_loss"] = *report.validation_loss;
-  if (report.validation_accuracy) line["validation_accuracy"] = *report.validation_accuracy;
-  return line;
-}
-
-std::optional<double> optional_number(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() ? std::nullopt : std::optional(found->get<double>());
-}
-
-EpochReport report_from_json(const json& line) {
-  return {.epoch = line.at("epoch").get<std::int64_t>(),
-          .train_loss = line.at("train_loss").get<double>(),
-          .train_accuracy = line.at("train_accuracy").get<double>(),
-          .validation_loss = optional_number(line, "validation_loss"),
-          .validation_accuracy = optional_number(line, "validation_accuracy"),
-          .test_loss = line.at("test_loss").get<double>(),
-          .test_accuracy = line.at("test_accuracy").get<double>(),
-          .learning_rate = line.at("learning_rate").get<double>(),
-          .seconds = line.at("seconds").get<double>()};
-}
 
 json to_json(const TrainingPosition& position) {
   return {{"epoch", position.epoch},
@@ -101,15 +72,13 @@ void read_metadata(const Safetensors& contents, const Network& network, Checkpoi
   checkpoint.position = position_from_json(object.at("position"));
   checkpoint.identity = identity_from_json(object.at("identity"));
   checkpoint.best.epoch = object.at("best_epoch").get<std::int64_t>();
-  for (const json& line : object.at("history")) checkpoint.history.push_back(report_from_json(line));
+  for (const json& line : object.at("history")) checkpoint.history.push_back(epoch_from_json(line));
   if (contents.metadata.at("network") != network.toml()) {
     throw Error(fmt::format("it belongs to another network than `{}`", network.name()));
   }
 }
 
 }  // namespace
-
-std::string to_json_line(const EpochReport& report) { return to_json(report).dump() + "\n"; }
 
 void Checkpoint::save(const std::filesystem::path& file, const Network& network) const {
   const TensorType type = double_precision ? TensorType::float64 : TensorType::float32;
@@ -120,7 +89,7 @@ void Checkpoint::save(const std::filesystem::path& file, const Network& network)
   }
   if (!best.parameters.empty()) add_tensors(best.parameters, best_prefix, type, network, contents.tensors);
   json lines = json::array();
-  for (const EpochReport& report : history) lines.push_back(to_json(report));
+  for (const EpochReport& report : history) lines.push_back(epoch_json(report));
   const json metadata = {{"position", to_json(position)},
                          {"identity", to_json(identity)},
                          {"best_epoch", best.epoch},

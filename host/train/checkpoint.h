@@ -51,7 +51,4 @@ struct Checkpoint {
   static Checkpoint load(const std::filesystem::path& file, const Network& network);
 };
 
-/// One line of metrics.jsonl: the report as a JSON object.
-std::string to_json_line(const EpochReport& report);
-
 }  // namespace touchstone

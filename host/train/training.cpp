@@ -14,6 +14,7 @@
 #include "host/model/write_file.h"
 #include "host/train/checkpoint.h"
 #include "host/train/data_fit.h"
+#include "host/train/epoch_json.h"
 #include "host/train/run_directory.h"
 #include "touchstone/error.h"
 #include "touchstone/executor.h"
@@ -272,7 +273,7 @@ class TrainingRun {
     checkpoint_.state = executor_->state();
     model().save(*options_.run_directory / model_file);
     std::string lines;
-    for (const EpochReport& report : checkpoint_.history) lines += to_json_line(report);
+    for (const EpochReport& report : checkpoint_.history) lines += epoch_json(report).dump() + "\n";
     write_file(*options_.run_directory / metrics_file, lines);
     checkpoint_.save(*options_.run_directory / checkpoint_file, network_);
   }
