@@ -2,7 +2,7 @@
 include_guard()
 
 # Decides whether the CUDA backend is built, and enables the language. Sets
-#   TOUCHSTONE_CUDA_ENABLED     whether the target touchstone_cuda exists
+#   TOUCHSTONE_CUDA_ENABLED     whether touchstone_cuda holds the kernels, or only says that it does not
 #   CMAKE_CUDA_ARCHITECTURES    unless the caller has set it
 #   CMAKE_CUDA_RUNTIME_LIBRARY  Static unless the caller has set it to Shared
 

@@ -29,13 +29,14 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
 constexpr int vector_floats = 4;
-constexpr int quarter_warp = 8;          // lanes that a 16-byte access serves at a time: 8 * 16 bytes are all banks
-constexpr int wanted_threads = 128;      // blocks of this size leave many to share among multiprocessors
-constexpr int max_threads = 160;         // what rounding the slots makes of that at most
-constexpr int min_blocks = 4;            // a multiprocessor: leaves 102 registers a thread
-constexpr int max_filter_groups = 4;     // of 8 filters each
-constexpr int max_row_slots = 8;         // 32 columns
-constexpr int shared_budget = 24 << 10;  // two blocks fit into the 48 KB that every device has
+constexpr int quarter_warp = 8;      // lanes that a 16-byte access serves at a time: 8 * 16 bytes are all banks
+constexpr int wanted_threads = 128;  // blocks of this size leave many to share among multiprocessors
+constexpr int max_threads = 160;     // what rounding the slots makes of that at most
+static_assert(max_threads >= wanted_threads + warp_size, "rounding adds less than 8 slots to each filter group");
+[[maybe_unused]] constexpr int min_blocks = 4;  // a multiprocessor: leaves 102 registers a thread
+constexpr int max_filter_groups = 4;            // of 8 filters each
+constexpr int max_row_slots = 8;                // 32 columns
+constexpr int shared_budget = 24 << 10;         // two blocks fit into the 48 KB that every device has
 
 struct TiledArguments {
   Conv2dTiledPlan plan;
