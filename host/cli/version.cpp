@@ -16,7 +16,9 @@ namespace {
 
 std::vector<std::string> backends() {
   std::vector<std::string> names = device_names();
-  names.erase(std::remove(names.begin(), names.end(), "auto"), names.end());
+  const bool with_cuda = !std::string_view(build_info.cuda_architectures).empty();
+  const auto left_out = [&](const std::string& name) { return name == "auto" || (name == "cuda" && !with_cuda); };
+  names.erase(std::remove_if(names.begin(), names.end(), left_out), names.end());
   return names;
 }
 
