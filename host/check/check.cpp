@@ -64,6 +64,7 @@ Json to_json(const TrajectoryReport& report) {
   json["worst_step"] = report.worst_step;
   json["drift"] = ratio(report.drift);
   json["reference_drift"] = report.reference_drift;
+  json["passed_over"] = report.passed_over;
   json["passed"] = report.problem.empty();
   return json;
 }

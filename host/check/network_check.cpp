@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstddef>
+#include <deque>
 #include <exception>
 #include <limits>
 #include <span>
@@ -31,31 +32,85 @@ using Trajectory = std::vector<Parameters>;
 struct Course {
   ExecutorSettings settings;
   SharedImageSet training;
-  std::vector<std::uint32_t> samples;  ///< of all steps
+  std::vector<std::uint32_t> order;  ///< of the first epoch
   double learning_rate = 0;
   std::int64_t steps = 0;
-  std::int64_t batch_size = 0;
 
   explicit Course(const NetworkRun& run)
       : settings{make_plan(run.network), compute_normalisation(*run.training), run.network.recipe().optimizer,
                  run.batch_size},
         training(run.training),
-        samples(shuffled_order(run.seed, RandomPurpose::shuffle, 1, static_cast<std::uint32_t>(run.training->count))),
+        order(shuffled_order(run.seed, RandomPurpose::shuffle, 1, static_cast<std::uint32_t>(run.training->count))),
         learning_rate(run.network.recipe().learning_rate),
-        steps(run.steps),
-        batch_size(run.batch_size) {
-    const auto needed = static_cast<std::size_t>(steps * batch_size);
-    if (samples.size() < needed) {
+        steps(run.steps) {
+    if (training->count < steps * settings.batch_size) {
       throw Error(fmt::format("check: {} steps of {} samples need {} images, the training set has {}", steps,
-                              batch_size, needed, samples.size()));
+                              settings.batch_size, steps * settings.batch_size, training->count));
     }
-    samples.resize(needed);
+  }
+};
+
+using Samples = std::vector<std::uint32_t>;
+
+/// A mini-batch as the network sees it.
+struct Batch {
+  Samples samples;
+  std::vector<double> images;
+  std::vector<std::uint8_t> labels;
+};
+
+Batch gather(const Course& course, Samples samples) {
+  const GatherShape shape{.batch = static_cast<std::int64_t>(samples.size()),
+                          .image_size = course.settings.plan.input_count};
+  Batch batch;
+  batch.images.resize(static_cast<std::size_t>(shape.batch * shape.image_size));
+  batch.labels.resize(samples.size());
+  reference::gather(shape, course.training->pixels.data(), course.training->labels.data(), samples.data(),
+                    course.settings.normalisation.table(), batch.images.data(), batch.labels.data());
+  batch.samples = std::move(samples);
+  return batch;
+}
+
+/// The samples of the epoch in their order, those with close windows put off until no others are left.
+class ClearSamples {
+ public:
+  explicit ClearSamples(const Course& course) : course_(course) {}
+
+  /// The next mini-batch, clear at the given parameters.
+  Samples next(const Parameters& parameters) {
+    const auto size = static_cast<std::size_t>(course_.settings.batch_size);
+    while (clear_.size() < size && position_ < course_.order.size()) look_at_some(parameters);
+    while (clear_.size() < size) {
+      clear_.push_back(put_off_.front());
+      put_off_.pop_front();
+    }
+    return std::exchange(clear_, {});
   }
 
-  [[nodiscard]] std::span<const std::uint32_t> batch(std::int64_t step) const {
-    return std::span(samples).subspan(static_cast<std::size_t>(step * batch_size),
-                                      static_cast<std::size_t>(batch_size));
+  [[nodiscard]] std::int64_t put_off() const { return static_cast<std::int64_t>(put_off_.size()); }
+
+ private:
+  void look_at_some(const Parameters& parameters) {
+    const std::size_t count =
+        std::min(static_cast<std::size_t>(course_.settings.batch_size), course_.order.size() - position_);
+    const auto begin = course_.order.begin() + static_cast<std::ptrdiff_t>(position_);
+    Batch some = gather(course_, {begin, begin + static_cast<std::ptrdiff_t>(count)});
+    const std::vector<std::int64_t> close =
+        close_windows(course_.settings.plan, parameters, std::move(some.images), static_cast<std::int64_t>(count));
+    for (std::size_t i = 0; i < count && clear_.size() < static_cast<std::size_t>(course_.settings.batch_size); ++i) {
+      ++position_;
+      if (close[i] == 0) {
+        clear_.push_back(some.samples[i]);
+      } else {
+        put_off_.push_back(some.samples[i]);
+      }
+    }
   }
+
+  const Course& course_;
+  std::size_t position_ = 0;
+  Samples clear_;
+  std::deque<std::uint32_t> put_off_;
 };
 
 /// The optimizer's slots start as zeros.
@@ -65,19 +120,51 @@ ExecutorState initial_state(const ExecutorSettings& settings, Parameters paramet
           std::vector<Parameters>(static_cast<std::size_t>(settings.optimizer.slots()), Parameters(count))};
 }
 
-/// Trains, and keeps the parameters after each step.
-Trajectory follow(const Course& course, Executor& executor, const Parameters& initial) {
+/// One step of training, and the parameters after it.
+Parameters take_step(const Course& course, Executor& executor, const Samples& samples, std::size_t index) {
+  executor.train({.samples = samples,
+                  .batch_size = course.settings.batch_size,
+                  .learning_rates = {&course.learning_rate, 1},
+                  .first_step = static_cast<std::int64_t>(index) + 1});
+  return executor.state().parameters;
+}
+
+void start(const Course& course, Executor& executor, const Parameters& initial) {
   executor.upload(Split::training, course.training);
   executor.set_state(initial_state(course.settings, initial));
+}
+
+/// Trains on the given mini-batches, and keeps the parameters after each.
+Trajectory follow(const Course& course, Executor& executor, const Parameters& initial,
+                  const std::vector<Samples>& batches) {
+  start(course, executor, initial);
   Trajectory trajectory;
-  for (std::int64_t step = 0; step < course.steps; ++step) {
-    executor.train({.samples = course.batch(step),
-                    .batch_size = course.batch_size,
-                    .learning_rates = {&course.learning_rate, 1},
-                    .first_step = step + 1});
-    trajectory.push_back(executor.state().parameters);
+  for (const Samples& samples : batches) {
+    trajectory.push_back(take_step(course, executor, samples, trajectory.size()));
   }
   return trajectory;
+}
+
+/// The reference's run, which decides on the mini-batches of all others.
+struct LeadingRun {
+  std::vector<Samples> batches;
+  Trajectory trajectory;
+  std::int64_t put_off = 0;
+};
+
+LeadingRun lead(const Course& course, const Parameters& initial) {
+  const std::unique_ptr<Executor> reference = make_reference_executor(course.settings);
+  start(course, *reference, initial);
+  ClearSamples samples(course);
+  LeadingRun run;
+  Parameters parameters = initial;
+  for (std::int64_t step = 0; step < course.steps; ++step) {
+    run.batches.push_back(samples.next(parameters));
+    parameters = take_step(course, *reference, run.batches.back(), run.trajectory.size());
+    run.trajectory.push_back(parameters);
+  }
+  run.put_off = samples.put_off();
+  return run;
 }
 
 /// Each parameter moved to the next float32 above or below it.
@@ -94,15 +181,14 @@ Parameters moved(const Parameters& parameters, std::uint64_t seed, int direction
 
 /// The reference's trajectories from each of the starts, as many at a time as there are cores.
 std::vector<Trajectory> follow_reference(const Course& course, const std::vector<Parameters>& starts,
-                                         const StageObserver& observer) {
-  if (observer) observer(fmt::format("{} runs of the reference", starts.size()));
+                                         const std::vector<Samples>& batches) {
   std::vector<Trajectory> trajectories(starts.size());
   std::vector<std::exception_ptr> errors(starts.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < starts.size(); i = next++) {
       try {
-        trajectories[i] = follow(course, *make_reference_executor(course.settings), starts[i]);
+        trajectories[i] = follow(course, *make_reference_executor(course.settings), starts[i], batches);
       } catch (...) {
         errors[i] = std::current_exception();
       }
@@ -118,44 +204,6 @@ std::vector<Trajectory> follow_reference(const Course& course, const std::vector
     if (error) std::rethrow_exception(error);
   }
   return trajectories;
-}
-
-/// A mini-batch as the network sees it.
-struct Batch {
-  std::vector<std::uint32_t> samples;
-  std::vector<double> images;
-  std::vector<std::uint8_t> labels;
-};
-
-Batch gather(const Course& course, std::vector<std::uint32_t> samples) {
-  const GatherShape shape{.batch = static_cast<std::int64_t>(samples.size()),
-                          .image_size = course.settings.plan.input_count};
-  Batch batch;
-  batch.images.resize(static_cast<std::size_t>(shape.batch * shape.image_size));
-  batch.labels.resize(samples.size());
-  reference::gather(shape, course.training->pixels.data(), course.training->labels.data(), samples.data(),
-                    course.settings.normalisation.table(), batch.images.data(), batch.labels.data());
-  batch.samples = std::move(samples);
-  return batch;
-}
-
-/// The first samples of the run, those without close windows before the others; as many as a mini-batch has.
-std::vector<std::uint32_t> pick_samples(const Course& course, const Parameters& parameters, GradientReport& report) {
-  const auto wanted = static_cast<std::size_t>(course.batch_size);
-  const std::size_t candidates = std::min(course.samples.size(), 2 * wanted);
-  Batch batch =
-      gather(course, {course.samples.begin(), course.samples.begin() + static_cast<std::ptrdiff_t>(candidates)});
-  const std::vector<std::int64_t> close =
-      close_windows(course.settings.plan, parameters, std::move(batch.images), static_cast<std::int64_t>(candidates));
-  std::vector<std::uint32_t> clear;
-  std::vector<std::uint32_t> others;
-  for (std::size_t i = 0; i < candidates && clear.size() < wanted; ++i) {
-    (close[i] == 0 ? clear : others).push_back(batch.samples[i]);
-  }
-  report.passed_over = static_cast<std::int64_t>(others.size());
-  clear.insert(clear.end(), others.begin(),
-               others.begin() + static_cast<std::ptrdiff_t>(std::min(others.size(), wanted - clear.size())));
-  return clear;
 }
 
 /// Compares gradient by gradient.
@@ -182,10 +230,11 @@ GradientReport check_gradients(const Course& course, Executor& device, std::int6
   GradientReport report;
   report.step = step;
   const Parameters parameters = device.state().parameters;
-  Batch batch = gather(course, pick_samples(course, parameters, report));
+  ClearSamples samples(course);
+  Batch batch = gather(course, samples.next(parameters));
+  report.passed_over = samples.put_off();
   const std::unique_ptr<Executor> reference = make_reference_executor(course.settings);
-  reference->upload(Split::training, course.training);
-  reference->set_state(initial_state(course.settings, parameters));
+  start(course, *reference, parameters);
   const BoundedGradients bounded =
       bounded_gradients(course.settings.plan, parameters, std::move(batch.images), batch.labels);
   report.close_windows = bounded.close_windows;
@@ -237,32 +286,34 @@ TrajectoryReport judge(const std::vector<double>& device, const std::vector<std:
 }
 
 NetworkReport check_network(const NetworkRun& run, const ExecutorMaker& make_executor, const StageObserver& observer) {
+  const auto announce = [&observer](const std::string& stage) {
+    if (observer) observer(stage);
+  };
   const Course course(run);
   const std::vector<float> drawn = initial_parameters(run.network, run.seed);
   const Parameters initial(drawn.begin(), drawn.end());
-  const std::unique_ptr<Executor> device = make_executor(course.settings);
 
+  announce("the reference's run");
+  const LeadingRun leading = lead(course, initial);
+  announce("the device's gradients and run");
   NetworkReport report;
-  if (observer) observer("gradients before the first step");
-  device->upload(Split::training, course.training);
-  device->set_state(initial_state(course.settings, initial));
+  const std::unique_ptr<Executor> device = make_executor(course.settings);
+  start(course, *device, initial);
   report.gradients.push_back(check_gradients(course, *device, 0));
-
-  if (observer) observer(fmt::format("{} steps", course.steps));
-  const Trajectory on_device = follow(course, *device, initial);
-  if (observer) observer("gradients after the last step");
+  const Trajectory on_device = follow(course, *device, initial, leading.batches);
   report.gradients.push_back(check_gradients(course, *device, course.steps));
 
-  std::vector<Parameters> starts = {initial};
+  announce(fmt::format("{} more runs of the reference", TrajectoryReport::directions));
+  std::vector<Parameters> starts;
   for (int direction = 0; direction < TrajectoryReport::directions; ++direction) {
     starts.push_back(moved(initial, run.seed, direction));
   }
-  const std::vector<Trajectory> on_reference = follow_reference(course, starts, observer);
   std::vector<std::vector<double>> reference_drifts;
-  for (std::size_t i = 1; i < on_reference.size(); ++i) {
-    reference_drifts.push_back(drifts(on_reference[i], on_reference[0]));
+  for (const Trajectory& trajectory : follow_reference(course, starts, leading.batches)) {
+    reference_drifts.push_back(drifts(trajectory, leading.trajectory));
   }
-  report.trajectory = judge(drifts(on_device, on_reference[0]), reference_drifts);
+  report.trajectory = judge(drifts(on_device, leading.trajectory), reference_drifts);
+  report.trajectory.passed_over = leading.put_off;
   return report;
 }
 

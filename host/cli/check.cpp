@@ -63,10 +63,11 @@ void add_network(const check::NetworkReport& network, report::Table& table, cons
                                gradients.loosest_bound, gradients.passed_over)});
   }
   const check::TrajectoryReport& trajectory = network.trajectory;
-  table.add_row({fmt::format("trajectory of {} steps", trajectory.steps), "1", trajectory.problem.empty() ? "0" : "1",
-                 ratio_text(trajectory.worst_ratio), verdict(trajectory.problem.empty(), style),
-                 fmt::format("step {}; drift {:.2g}, the reference's own {:.2g}", trajectory.worst_step,
-                             trajectory.drift, trajectory.reference_drift)});
+  table.add_row(
+      {fmt::format("trajectory of {} steps", trajectory.steps), "1", trajectory.problem.empty() ? "0" : "1",
+       ratio_text(trajectory.worst_ratio), verdict(trajectory.problem.empty(), style),
+       fmt::format("step {}; drift {:.2g}, the reference's own {:.2g}; {} samples passed over", trajectory.worst_step,
+                   trajectory.drift, trajectory.reference_drift, trajectory.passed_over)});
 }
 
 std::string failures_text(const check::CheckReport& report, const report::Style& style) {
