@@ -36,10 +36,11 @@ bool is_mapped(const void* address) {
   return mincore(const_cast<std::byte*>(begin), 1, &resident) == 0;
 }
 
-/// Whether eight bytes of a struct look like an address at all: not a small number, not above what a process has.
+/// Whether eight bytes of a struct look like an address at all: not a small number or a pair of them (below 2^45 a
+/// process has nothing but AddressSanitizer's shadow), not above what a process has.
 bool may_be_address(const void* word) {
   const auto value = reinterpret_cast<std::uintptr_t>(word);
-  return value > std::uintptr_t{1} << 32U && value < std::uintptr_t{1} << 47U && is_mapped(word);
+  return value > std::uintptr_t{1} << 45U && value < std::uintptr_t{1} << 47U && is_mapped(word);
 }
 
 }  // namespace
