@@ -23,7 +23,7 @@ std::string plain_decimal(double value) {
   return fmt::format("{}", value);
 }
 
-const std::string& metadata_field(const Safetensors& contents, const std::string& key, const std::string& file) {
+std::string metadata_field(const Safetensors& contents, const std::string& key, const std::string& file) {
   const auto found = contents.metadata.find(key);
   if (found == contents.metadata.end()) {
     throw Error(fmt::format("{}: its metadata lack `{}`: not a model saved by Touchstone", file, key));
@@ -75,7 +75,7 @@ Model Model::load(const std::filesystem::path& file) {
   const std::string name = file.string();
   const Safetensors contents = Safetensors::load(file);
   const Network network = Network::parse(metadata_field(contents, "network", name), name + " (metadata `network`)");
-  const std::string& classes = metadata_field(contents, "classes", name);
+  const std::string classes = metadata_field(contents, "classes", name);
   if (classes != fmt::format("{}", network.classes())) {
     throw Error(
         fmt::format("{}: metadata `classes` is {}; its network has {} outputs", name, classes, network.classes()));
