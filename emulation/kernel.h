@@ -42,16 +42,21 @@ struct KernelLaunch {
 namespace detail {
 
 template <class T>
-void add_words(int parameter, const T& value, std::vector<ArgumentWord>& words) {
+void add_words([[maybe_unused]] int parameter, [[maybe_unused]] const T& value,
+               [[maybe_unused]] std::vector<ArgumentWord>& words) {
   if constexpr (std::is_pointer_v<T>) {
     words.push_back({parameter, reinterpret_cast<const void*>(value), true});
   } else if constexpr (std::is_class_v<T>) {
     static_assert(std::is_trivially_copyable_v<T>, "a kernel's arguments are copied as bytes");
+#if __has_builtin(__builtin_clear_padding)  // without it, old addresses in the padding would be taken for arguments
+    T copy = value;
+    __builtin_clear_padding(&copy);
     for (std::size_t offset = 0; offset + sizeof(const void*) <= sizeof(T); offset += sizeof(const void*)) {
       const void* word = nullptr;
-      std::memcpy(&word, reinterpret_cast<const char*>(&value) + offset, sizeof(word));
+      std::memcpy(&word, reinterpret_cast<const char*>(&copy) + offset, sizeof(word));
       words.push_back({parameter, word, false});
     }
+#endif
   }
 }
 
