@@ -21,7 +21,7 @@ namespace {
 
 /// The part of a core's second-level cache that a group may fill (the smallest in use have 256 KiB), and the most
 /// samples in a group: larger ones gain nothing.
-constexpr std::int64_t group_bytes = 512 * 1024;
+constexpr std::int64_t group_bytes = std::int64_t{512} * 1024;
 constexpr std::int64_t largest_group = 8;
 
 std::size_t to_size(std::int64_t count) { return static_cast<std::size_t>(count); }

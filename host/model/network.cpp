@@ -42,10 +42,7 @@ class LayerParser {
   LayerParser(TomlReader& reader, Layer& layer, const Feature& input) : reader_(reader), layer_(layer), input_(input) {}
 
   Feature parse(std::size_t type) {
-    using Parse = Feature (LayerParser::*)();
-    constexpr Parse parsers[] = {&LayerParser::conv2d, &LayerParser::sigmoid, &LayerParser::maxpool2d,
-                                 &LayerParser::flatten, &LayerParser::dense};
-    const Feature output = (this->*parsers[type])();
+    const Feature output = parse_kind(type);
     reader_.finish();
     layer_.input = input_.shape;
     layer_.output = output.shape;
@@ -54,6 +51,22 @@ class LayerParser {
   }
 
  private:
+  /// `type` counts as in layer_types.
+  Feature parse_kind(std::size_t type) {
+    switch (type) {
+      case 0:
+        return conv2d();
+      case 1:
+        return sigmoid();
+      case 2:
+        return maxpool2d();
+      case 3:
+        return flatten();
+      default:
+        return dense();
+    }
+  }
+
   Feature conv2d() {
     Conv2dLayer conv;
     conv.filters = bounded("filters", reader_.integer("filters", 1));

@@ -32,7 +32,8 @@ double cosine(double learning_rate, std::int64_t step, std::int64_t warmup, std:
 
 double stepwise(const ScheduleSettings& settings, double learning_rate, std::int64_t epoch, std::int64_t epochs) {
   const std::int64_t every = settings.decay_every > 0 ? settings.decay_every : (epochs + 2) / 3;
-  return learning_rate * std::pow(settings.decay_factor, static_cast<double>(epoch / every));
+  const std::int64_t decays = epoch / every;
+  return learning_rate * std::pow(settings.decay_factor, static_cast<double>(decays));
 }
 
 double without_warmup(const ScheduleSettings& settings, double learning_rate, std::int64_t step,
