@@ -324,7 +324,8 @@ Conv2dFiltersPlan plan_conv2d_filters(const Conv2dShape& shape, bool aligned) {
   plan.block = dim3(static_cast<unsigned>(round_up(plan.slots * plan.segments, warp_size)));
   plan.grid = dim3(grid_size(blocks), static_cast<unsigned>(plan.splits));
   const int exchange_bytes = static_cast<int>(sizeof(float) * plan.block.x) * plan.thread_filters * plan.kernel;
-  plan.shared_bytes = SharedLayout().take<unsigned char>(static_cast<std::size_t>(std::max(tile_bytes, exchange_bytes))).bytes();
+  plan.shared_bytes =
+      SharedLayout().take<unsigned char>(static_cast<std::size_t>(std::max(tile_bytes, exchange_bytes))).bytes();
   return plan;
 }
 
