@@ -21,12 +21,12 @@ inline std::string describe(cudaError_t error) {
   return text;
 }
 
-/// Throws Error unless a call of the CUDA runtime succeeded: check(cudaMalloc(&address, bytes), "cudaMalloc"). The
-/// message names the call, its file and line, and CUDA's name and text of the error.
+/// Throws DeviceError unless a call of the CUDA runtime succeeded: check(cudaMalloc(&address, bytes), "cudaMalloc").
+/// The message names the call, its file and line, and CUDA's name and text of the error.
 inline void check(cudaError_t error, const char* call, const char* file = __builtin_FILE(),
                   int line = __builtin_LINE()) {
   if (error != cudaSuccess) {
-    throw Error(std::string(call) + " at " + file + ":" + std::to_string(line) + ": " + describe(error));
+    throw DeviceError(std::string(call) + " at " + file + ":" + std::to_string(line) + ": " + describe(error));
   }
 }
 

@@ -35,6 +35,7 @@ class CudaExecutor final : public Executor {
   ~CudaExecutor() override;
 
   [[nodiscard]] std::string device() const override;
+  [[nodiscard]] bool may_be_lost() const override { return true; }
   [[nodiscard]] std::int64_t steps_per_report() const override;
   void upload(Split split, SharedImageSet images) override;
   [[nodiscard]] ExecutorState state() const override;

@@ -25,8 +25,8 @@ BlasHandle make_blas_handle(cudaStream_t stream, void* workspace, std::size_t by
 
 void check(cublasStatus_t status, const char* call, const char* file, int line) {
   if (status != CUBLAS_STATUS_SUCCESS) {
-    throw Error(std::string(call) + " at " + file + ":" + std::to_string(line) + ": " + cublasGetStatusName(status) +
-                ": " + cublasGetStatusString(status));
+    throw DeviceError(std::string(call) + " at " + file + ":" + std::to_string(line) + ": " +
+                      cublasGetStatusName(status) + ": " + cublasGetStatusString(status));
   }
 }
 

@@ -51,9 +51,9 @@ inline std::string to_string(const dim3& size) {
 
 [[noreturn]] inline void throw_launch_error(const void* kernel, const dim3& grid, const dim3& block,
                                             std::size_t shared_bytes, const LaunchStream& at, cudaError_t error) {
-  throw Error(std::string("launch of ") + kernel_name(kernel) + " with grid " + to_string(grid) + ", block " +
-              to_string(block) + ", " + std::to_string(shared_bytes) + " bytes of shared memory at " + at.file + ":" +
-              std::to_string(at.line) + ": " + describe(error));
+  throw DeviceError(std::string("launch of ") + kernel_name(kernel) + " with grid " + to_string(grid) + ", block " +
+                    to_string(block) + ", " + std::to_string(shared_bytes) + " bytes of shared memory at " + at.file +
+                    ":" + std::to_string(at.line) + ": " + describe(error));
 }
 
 template <std::size_t... Index, class... Parameters>

@@ -49,7 +49,7 @@ void run_thrust(const char* name, [[maybe_unused]] Allocator& allocator, cudaStr
   try {
     work(thrust::cuda::par(temporary).on(stream));
   } catch (const thrust::system_error& error) {
-    throw Error(std::string(name) + ": " + error.what());
+    throw DeviceError(std::string(name) + ": " + error.what());
   }
   check(cudaStreamSynchronize(stream), name);
 #endif

@@ -79,10 +79,13 @@ class TrainingRun {
 
   TrainingResult run() {
     bool interrupted = false;
-    while (!finished() && !interrupted) {
-      interrupted = !(train_epoch() && end_epoch());
+    try {
+      while (!finished() && !interrupted) interrupted = !(train_epoch() && end_epoch());
+    } catch (const DeviceError& error) {
+      throw Error(error.what() + save_what_is_known());
     }
     if (interrupted) save();
+    checkpoint_.state = executor_->state();
     return result(interrupted);
   }
 
@@ -107,6 +110,7 @@ class TrainingRun {
     state.optimizer_slots.assign(static_cast<std::size_t>(recipe().optimizer.slots()),
                                  std::vector<double>(parameters.size(), 0.0));
     executor_->set_state(state);
+    checkpoint_.state = std::move(state);
   }
 
   void resume() {
@@ -187,6 +191,7 @@ class TrainingRun {
     if (metrics.first_non_finite_step >= 0) fail_non_finite("loss", metrics.first_non_finite_step);
     position.metrics += metrics;
     position.step += count;
+    if (executor_->may_be_lost()) checkpoint_.state = executor_->state();
   }
 
   [[nodiscard]] double learning_rate(std::int64_t step) const {
@@ -263,14 +268,27 @@ class TrainingRun {
 
   /// The weights that count: the best on the held-out images where there are any, else the latest.
   [[nodiscard]] Model model() const {
-    const std::vector<double> values =
-        checkpoint_.best.parameters.empty() ? executor_->state().parameters : checkpoint_.best.parameters;
+    const std::vector<double>& values =
+        checkpoint_.best.parameters.empty() ? checkpoint_.state.parameters : checkpoint_.best.parameters;
     return {network_, normalisation_, {values.begin(), values.end()}};
   }
 
   void save() {
     if (!options_.run_directory) return;
     checkpoint_.state = executor_->state();
+    write_files();
+  }
+
+  /// After the device has failed: saves the newest state that was copied from it, and says how to go on.
+  [[nodiscard]] std::string save_what_is_known() const {
+    if (!options_.run_directory) return "";
+    write_files();
+    const TrainingPosition& position = checkpoint_.position;
+    return fmt::format("; the state after step {} of epoch {} is saved: go on with --resume {}", position.step,
+                       position.epoch, options_.run_directory->string());
+  }
+
+  void write_files() const {
     model().save(*options_.run_directory / model_file);
     std::string lines;
     for (const EpochReport& report : checkpoint_.history) lines += epoch_json(report).dump() + "\n";

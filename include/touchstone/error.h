@@ -12,6 +12,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A device failed at what it had accepted: a kernel or a copy went wrong, and its memory may be gone with it.
+class DeviceError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A setting is outside what it accepts (an unknown name, a number out of range). The program exits with code 2.
 class UsageError : public Error {
  public:

@@ -67,6 +67,10 @@ class Executor {
   /// Whether it computes in double precision (the reference) rather than float32.
   [[nodiscard]] virtual bool double_precision() const { return false; }
 
+  /// Whether a failure (a DeviceError) can take the device's memory with it, so that who runs steps should keep a copy
+  /// of the state.
+  [[nodiscard]] virtual bool may_be_lost() const { return false; }
+
   /// How many steps a caller that wants to report progress, and to stop soon when asked to, should give train() at
   /// once: about a tenth of a second's work. Depends on plan, batch size and device alone, never on measurements, so
   /// that sums over steps are the same in each run.
