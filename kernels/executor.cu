@@ -98,6 +98,11 @@ std::int64_t CudaExecutor::steps_per_report() const {
   return std::max<std::int64_t>(1, std::llround(steps));
 }
 
+void CudaExecutor::mark_epoch(std::int64_t epoch) {
+  epoch_range_.reset();  // ranges nest: the last epoch's ends before the next begins
+  epoch_range_.emplace(("epoch " + std::to_string(epoch)).c_str());
+}
+
 void CudaExecutor::upload(Split split, SharedImageSet images) {
   use_device(options_.index);
   images_.upload(settings_.plan, split, images);

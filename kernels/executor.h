@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "kernels/devices.h"
 #include "kernels/executor_tensors.h"
 #include "kernels/handles.h"
+#include "kernels/profiling.h"
 #include "kernels/reduce_metrics.h"
 #include "kernels/step.h"
 #include "touchstone/executor.h"
@@ -37,6 +39,7 @@ class CudaExecutor final : public Executor {
   [[nodiscard]] std::string device() const override;
   [[nodiscard]] bool may_be_lost() const override { return true; }
   [[nodiscard]] std::int64_t steps_per_report() const override;
+  void mark_epoch(std::int64_t epoch) override;
   void upload(Split split, SharedImageSet images) override;
   [[nodiscard]] ExecutorState state() const override;
   void set_state(const ExecutorState& state) override;
@@ -100,6 +103,7 @@ class CudaExecutor final : public Executor {
   std::vector<StepRecord> records_;  // on the host, while their copy is under way
   std::vector<std::uint32_t> order_;
   std::map<StepKey, Step> steps_;
+  std::optional<ProfilerRange> epoch_range_;
 };
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

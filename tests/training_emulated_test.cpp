@@ -60,6 +60,15 @@ TEST_F(TrainingEmulated, AFailedKernelLosesNothingThatWasReported) {
   EXPECT_EQ(resumed.epochs.size(), 2U);
 }
 
+TEST_F(TrainingEmulated, AnEpochIsOneProfilerRange) {
+  class RangeCounter : public TrainingObserver {
+   public:
+    void on_progress(const TrainingProgress& /*progress*/) override { EXPECT_EQ(emulation::open_ranges(), 1); }
+  } counter;
+  train(test::tiny_network(), test::tiny_dataset(), tiny_settings(), {.name = "emulated"}, {.observer = &counter});
+  EXPECT_EQ(emulation::open_ranges(), 0);
+}
+
 TEST_F(TrainingEmulated, LearnsAsTheReferenceDoes) {
   const auto test_accuracy = [](const std::string& device) {
     return train(test::tiny_network(), test::tiny_dataset(), tiny_settings(), {.name = device}).test_accuracy;

@@ -164,6 +164,7 @@ class TrainingRun {
   /// Runs what is left of the epoch's steps; false when it was stopped before their end.
   bool train_epoch() {
     TrainingPosition& position = checkpoint_.position;
+    executor_->mark_epoch(position.epoch);
     auto start = Clock::now();
     const std::vector<std::uint32_t> order = epoch_order(position.epoch);
     while (position.step < steps_per_epoch()) {

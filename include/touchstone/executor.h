@@ -76,6 +76,9 @@ class Executor {
   /// that sums over steps are the same in each run.
   [[nodiscard]] virtual std::int64_t steps_per_report() const { return 1; }
 
+  /// Tells profilers that an epoch begins; its range lasts until the next begins or the executor ends.
+  virtual void mark_epoch(std::int64_t /*epoch*/) {}
+
   /// Makes a set available to the calls below. Its images have the plan's input size and its labels are below the
   /// plan's classes (Error otherwise).
   virtual void upload(Split split, SharedImageSet images) = 0;
