@@ -18,7 +18,7 @@ TEST_F(CliUsage, HelpFitsEightyColumnsAndHasExamples) {
     EXPECT_EQ(result.err, "");
     EXPECT_NE(result.out.find("Usage: touchstone"), std::string::npos) << result.out;
     EXPECT_NE(result.out.find("Examples:\n  touchstone "), std::string::npos) << result.out;
-    EXPECT_NE(result.out.find("--device auto|cpu|reference"), std::string::npos) << result.out;
+    EXPECT_NE(result.out.find("--device auto|cpu|cuda|emulated|reference"), std::string::npos) << result.out;
     std::istringstream lines(result.out);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
   }
@@ -40,7 +40,7 @@ TEST_F(CliUsage, HelpOfTrainShowsEveryOptionWithItsDefault) {
 TEST_F(CliUsage, VersionNamesTheBuild) {
   const std::string text = run({"--version"}).out;
   EXPECT_EQ(text.rfind("touchstone 0.1.0\n", 0), 0U) << text;
-  for (const char* part : {"commit", "compiler", "backends", "cpu reference", "CUDA architectures", "processor"}) {
+  for (const char* part : {"commit", "compiler", "backends", "emulated reference", "CUDA architectures", "processor"}) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   }
   const nlohmann::json json = run_json({"--version"});

@@ -34,11 +34,26 @@ TEST(Device, AnUnknownNameIsAUsageError) {
   EXPECT_THROW(make_executor({.name = "cpu", .threads = -1}, seed_settings()), UsageError);
 }
 
+TEST(Device, GpusGoByTheirNumber) {
+  for (const char* name : {"cuda", "cuda:0", "cuda:17"}) EXPECT_NO_THROW(validate_device_name(name)) << name;
+  for (const char* name : {"cuda:", "cuda:x", "cuda:-1", "cuda:1x", "cuda1", "cpu:0"}) {
+    EXPECT_THROW(validate_device_name(name), UsageError) << name;
+  }
+}
+
+TEST(Device, AGpuThatIsNotThereIsAnErrorInOneLine) {
+  const std::string message = test::error_message([] { make_executor({.name = "cuda:4711"}, seed_settings()); });
+  EXPECT_THAT(message, HasSubstr("device cuda"));
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+}
+
 TEST(Device, EveryListedNameButAutoIsDescribed) {
   const std::vector<DeviceInfo> devices = list_devices();
   for (const std::string& name : device_names()) {
-    const bool listed =
-        std::any_of(devices.begin(), devices.end(), [&](const DeviceInfo& info) { return info.name == name; });
+    // "cuda:0" describes cuda
+    const bool listed = std::any_of(devices.begin(), devices.end(), [&](const DeviceInfo& info) {
+      return info.name.substr(0, info.name.find(':')) == name;
+    });
     EXPECT_EQ(listed, name != "auto") << name;
   }
 }
