@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 touchstone_test(accuracy_test LINKS touchstone_reference)
+touchstone_test(conv2d_maxpool_sigmoid_test LINKS touchstone_reference)
 touchstone_test(conv2d_test LINKS touchstone_reference)
 touchstone_test(dense_test LINKS touchstone_reference)
 touchstone_test(gather_test LINKS touchstone_reference)

@@ -11,6 +11,7 @@
 #include "host/cpu/partial_sums.h"
 #include "host/reference/executor_support.h"
 #include "touchstone/conv2d.h"
+#include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dense.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/sigmoid.h"
@@ -37,15 +38,17 @@ std::int64_t group_size(const ExecutionPlan& plan) {
 }
 
 NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t capacity)
-    : plan_(plan), first_with_parameters_(plan.operations.size()), labels_(to_size(capacity)) {
+    : operations_(fuse(plan)), first_with_parameters_(operations_.size()), labels_(to_size(capacity)) {
   std::int64_t largest = plan.classes;
   std::int64_t most_parameters = 0;
   activations_.emplace_back(to_size(capacity * plan.input_count));
-  for (std::size_t i = 0; i < plan.operations.size(); ++i) {
-    const Operation& operation = plan.operations[i];
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    const FusedOperation& operation = operations_[i];
     activations_.emplace_back(to_size(capacity * operation.output_count));
     const bool pools = std::holds_alternative<MaxpoolShape>(operation.shape);
     argmax_.emplace_back(pools ? to_size(capacity * operation.output_count) : 0);
+    const bool is_block = std::holds_alternative<Conv2dMaxpoolSigmoidShape>(operation.shape);
+    position_.emplace_back(is_block ? to_size(capacity * operation.output_count) : 0);
     const ParameterSlot& slot = operation.parameters;
     if (slot.weights_count > 0) {
       first_with_parameters_ = std::min(first_with_parameters_, i);
@@ -59,13 +62,14 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t capacity)
 }
 
 const float* NetworkPass::forward(const float* parameters, std::int64_t batch) {
-  for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
-    forward(plan_.operations[i], parameters, batch, i);
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    forward(operations_[i], parameters, batch, i);
   }
   return activations_.back().data();
 }
 
-void NetworkPass::forward(const Operation& operation, const float* parameters, std::int64_t batch, std::size_t index) {
+void NetworkPass::forward(const FusedOperation& operation, const float* parameters, std::int64_t batch,
+                          std::size_t index) {
   const float* weights = parameters + operation.parameters.weights;
   const float* bias = parameters + operation.parameters.bias;
   const float* input = activations_[index].data();
@@ -73,6 +77,10 @@ void NetworkPass::forward(const Operation& operation, const float* parameters, s
   std::visit(
       Overloaded{[&](const Conv2dShape& shape) {
                    conv2d_forward(with_batch(shape, batch), input, weights, bias, output, workspace_);
+                 },
+                 [&](const Conv2dMaxpoolSigmoidShape& shape) {
+                   conv2d_maxpool_sigmoid_forward(with_batch(shape, batch), input, weights, bias, output,
+                                                  position_[index].data(), workspace_);
                  },
                  [&](const MaxpoolShape& shape) {
                    maxpool_forward(with_batch(shape, batch), input, output, argmax_[index].data());
@@ -85,8 +93,8 @@ void NetworkPass::forward(const Operation& operation, const float* parameters, s
 }
 
 void NetworkPass::backward(const float* parameters, std::int64_t batch, bool add, float* gradients) {
-  for (std::size_t i = plan_.operations.size(); i-- > first_with_parameters_;) {
-    const Operation& operation = plan_.operations[i];
+  for (std::size_t i = operations_.size(); i-- > first_with_parameters_;) {
+    const FusedOperation& operation = operations_[i];
     if (operation.parameters.weights_count > 0) {
       backward_parameters(operation, batch, i, add, gradients);
     }
@@ -97,13 +105,18 @@ void NetworkPass::backward(const float* parameters, std::int64_t batch, bool add
   }
 }
 
-void NetworkPass::backward_data(const Operation& operation, const float* parameters, std::int64_t batch,
+void NetworkPass::backward_data(const FusedOperation& operation, const float* parameters, std::int64_t batch,
                                 std::size_t index) {
   const float* weights = parameters + operation.parameters.weights;
   const float* gradient = gradient_.data();
   float* grad_input = grad_input_.data();
   std::visit(Overloaded{[&](const Conv2dShape& shape) {
                           conv2d_backward_data(with_batch(shape, batch), gradient, weights, grad_input, workspace_);
+                        },
+                        [&](const Conv2dMaxpoolSigmoidShape& shape) {
+                          conv2d_maxpool_sigmoid_backward_data(with_batch(shape, batch), gradient,
+                                                               activations_[index + 1].data(), position_[index].data(),
+                                                               weights, grad_input, workspace_);
                         },
                         [&](const MaxpoolShape& shape) {
                           maxpool_backward(with_batch(shape, batch), gradient, argmax_[index].data(), grad_input);
@@ -118,7 +131,7 @@ void NetworkPass::backward_data(const Operation& operation, const float* paramet
              operation.shape);
 }
 
-void NetworkPass::backward_parameters(const Operation& operation, std::int64_t batch, std::size_t index, bool add,
+void NetworkPass::backward_parameters(const FusedOperation& operation, std::int64_t batch, std::size_t index, bool add,
                                       float* gradients) {
   const ParameterSlot& slot = operation.parameters;
   const float* input = activations_[index].data();
@@ -140,6 +153,15 @@ void NetworkPass::backward_parameters(const Operation& operation, std::int64_t b
     const Conv2dShape shape = with_batch(*conv2d, batch);
     deliver_both([&](float* to) { conv2d_backward_filters(shape, gradient, input, to, workspace_); },
                  [&](float* to) { conv2d_backward_bias(shape, gradient, to, workspace_); });
+  } else if (const auto* block = std::get_if<Conv2dMaxpoolSigmoidShape>(&operation.shape)) {
+    const Conv2dMaxpoolSigmoidShape shape = with_batch(*block, batch);
+    const float* output = activations_[index + 1].data();
+    deliver_both(
+        [&](float* to) {
+          conv2d_maxpool_sigmoid_backward_filters(shape, gradient, output, position_[index].data(), input, to,
+                                                  workspace_);
+        },
+        [&](float* to) { conv2d_maxpool_sigmoid_backward_bias(shape, gradient, output, to, workspace_); });
   } else if (const auto* dense = std::get_if<DenseShape>(&operation.shape)) {
     const DenseShape shape = with_batch(*dense, batch);
     deliver_both([&](float* to) { dense_backward_weights(shape, gradient, input, to, workspace_); },

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "host/cpu/fused_plan.h"
 #include "host/cpu/workspace.h"
 #include "touchstone/plan.h"
 
@@ -14,11 +15,11 @@ namespace touchstone::cpu {
 /// through the whole network together: depends on the plan alone.
 std::int64_t group_size(const ExecutionPlan& plan);
 
-/// The forward and backward pass of a plan over one group of samples, layer by layer, in one thread. Keeps what the
-/// backward pass needs of the forward pass.
+/// The forward and backward pass of a plan over one group of samples in one thread, blocks of operations fused where
+/// they can be. Keeps what the backward pass needs of the forward pass.
 class NetworkPass {
  public:
-  /// For groups of up to `capacity` samples. `plan` is to outlive the pass.
+  /// For groups of up to `capacity` samples.
   NetworkPass(const ExecutionPlan& plan, std::int64_t capacity);
 
   /// Where the images [capacity, input_count] and labels [capacity] of the next group go.
@@ -37,16 +38,17 @@ class NetworkPass {
   void backward(const float* parameters, std::int64_t batch, bool add, float* gradients);
 
  private:
-  void forward(const Operation& operation, const float* parameters, std::int64_t batch, std::size_t index);
-  void backward_data(const Operation& operation, const float* parameters, std::int64_t batch, std::size_t index);
-  void backward_parameters(const Operation& operation, std::int64_t batch, std::size_t index, bool add,
+  void forward(const FusedOperation& operation, const float* parameters, std::int64_t batch, std::size_t index);
+  void backward_data(const FusedOperation& operation, const float* parameters, std::int64_t batch, std::size_t index);
+  void backward_parameters(const FusedOperation& operation, std::int64_t batch, std::size_t index, bool add,
                            float* gradients);
 
-  const ExecutionPlan& plan_;
-  std::size_t first_with_parameters_;  // an index into the plan's operations; their number where there is none
-  std::vector<std::vector<float>> activations_;    // [operation]: its input; the last: the logits
-  std::vector<std::vector<std::int32_t>> argmax_;  // [operation]: empty but for max-pools
-  std::vector<float> gradient_;                    // by the output of the operation at hand
+  std::vector<FusedOperation> operations_;
+  std::size_t first_with_parameters_;                // an index into the operations; their number where there is none
+  std::vector<std::vector<float>> activations_;      // [operation]: its input; the last: the logits
+  std::vector<std::vector<std::int32_t>> argmax_;    // [operation]: empty but for max-pools
+  std::vector<std::vector<std::uint8_t>> position_;  // [operation]: the argmax of fused blocks; empty elsewhere
+  std::vector<float> gradient_;                      // by the output of the operation at hand
   std::vector<float> grad_input_;
   std::vector<float> added_;  // what is added to the gradients: those of one operation
   std::vector<std::uint8_t> labels_;

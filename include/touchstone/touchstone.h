@@ -4,6 +4,7 @@
 /// Everything at once: the operations with their references, data sets, networks, models, training.
 #include "touchstone/accuracy.h"
 #include "touchstone/conv2d.h"
+#include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dataset.h"
 #include "touchstone/dense.h"
 #include "touchstone/device.h"

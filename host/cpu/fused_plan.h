@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "touchstone/conv2d_maxpool_sigmoid.h"
+#include "touchstone/plan.h"
+
+namespace touchstone::cpu {
+
+/// One operation of a plan, or several computed as one. Shapes are those of a single sample.
+struct FusedOperation {
+  std::variant<Conv2dShape, MaxpoolShape, SigmoidShape, DenseShape, Conv2dMaxpoolSigmoidShape> shape;
+  ParameterSlot parameters;
+  std::int64_t input_count = 0;
+  std::int64_t output_count = 0;
+};
+
+/// The operations of a plan. Wherever a convolution with stride 1 and no padding, a max-pool with windows of 2x2 or 3x3
+/// side by side, and a sigmoid follow each other, they become one; the others stay as they are.
+std::vector<FusedOperation> fuse(const ExecutionPlan& plan);
+
+/// As with_batch() of the plan's shapes.
+constexpr Conv2dMaxpoolSigmoidShape with_batch(Conv2dMaxpoolSigmoidShape shape, std::int64_t batch) {
+  shape.conv2d.batch = batch;
+  return shape;
+}
+
+}  // namespace touchstone::cpu
