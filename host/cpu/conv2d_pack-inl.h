@@ -52,32 +52,56 @@ struct PackedRows {
   const float* end = nullptr;  // nothing from here on may be read
 };
 
-/// Writes the rows one after another. With stride 1 it goes by whole vectors as long as these may be read, and writes
-/// up to a vector too much: what comes next is written later, or is not used.
-HWY_INLINE void pack_rows(const PackedRows& source, float* to) {
+/// A vector of pixels that are `stride` apart; reads stride vectors.
+template <std::int64_t stride>
+HWY_INLINE FloatVector load_strided(const float* from) {
   const Floats d;
-  const std::int64_t lanes = float_lanes();
-  const std::int64_t columns = source.columns;
-  const float* from = source.from;
-  std::int64_t r = 0;
-  if (source.stride == 1) {
-    const std::int64_t room = source.end - from - columns - lanes;  // of the first row
-    const std::int64_t by_vectors = room < 0 ? 0 : std::min(source.rows, room / source.step + 1);
-    for (; r < by_vectors; ++r) {
-      hn::StoreU(hn::LoadU(d, from), d, to);
-      for (std::int64_t j = lanes; j < columns; j += lanes) {
-        hn::StoreU(hn::LoadU(d, from + j), d, to + j);
-      }
-      from += source.step;
-      to += columns;
-    }
+  FloatVector first = hn::Zero(d);
+  [[maybe_unused]] FloatVector second = hn::Zero(d);
+  [[maybe_unused]] FloatVector third = hn::Zero(d);
+  if constexpr (stride == 1) {
+    first = hn::LoadU(d, from);
+  } else if constexpr (stride == 2) {
+    hn::LoadInterleaved2(d, from, first, second);
+  } else {
+    hn::LoadInterleaved3(d, from, first, second, third);
   }
-  for (; r < source.rows; ++r) {
-    for (std::int64_t j = 0; j < columns; ++j) {
-      to[j] = from[j * source.stride];
+  return first;
+}
+
+/// Writes the rows one after another by whole vectors, as many as these may read; their number. Writes up to a vector
+/// too much: what comes next is written later, or is not used.
+template <std::int64_t stride>
+HWY_INLINE std::int64_t pack_rows_by_vectors(const PackedRows& source, float* to) {
+  const std::int64_t lanes = float_lanes();
+  const std::int64_t reach = (source.columns + lanes - 1) / lanes * lanes * stride;
+  const std::int64_t room = source.end - source.from - reach;  // of the first row
+  const std::int64_t rows = room < 0 ? 0 : std::min(source.rows, room / source.step + 1);
+  const float* from = source.from;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t j = 0; j < source.columns; j += lanes) {
+      hn::StoreU(load_strided<stride>(from + j * stride), Floats(), to + j);
     }
     from += source.step;
-    to += columns;
+    to += source.columns;
+  }
+  return rows;
+}
+
+/// Writes the rows one after another.
+HWY_INLINE void pack_rows(const PackedRows& source, float* to) {
+  std::int64_t r = 0;
+  if (source.stride == 1) {
+    r = pack_rows_by_vectors<1>(source, to);
+  } else if (source.stride == 2) {
+    r = pack_rows_by_vectors<2>(source, to);
+  } else if (source.stride == 3) {
+    r = pack_rows_by_vectors<3>(source, to);
+  }
+  for (; r < source.rows; ++r) {
+    for (std::int64_t j = 0; j < source.columns; ++j) {
+      to[r * source.columns + j] = source.from[r * source.step + j * source.stride];
+    }
   }
 }
 

@@ -45,6 +45,10 @@ HWY_INLINE void transpose_block(const float* from, std::int64_t from_pitch, floa
 
 /// to[x][y] = from[y][x] for 0 <= y < rows, 0 <= x < columns, both without gaps.
 HWY_INLINE void transpose(const float* from, std::int64_t rows, std::int64_t columns, float* to) {
+  if (rows == 1 || columns == 1) {
+    copy_floats(from, to, rows * columns);
+    return;
+  }
   const std::int64_t whole_rows = rows / 4 * 4;
   const std::int64_t whole_columns = columns / 4 * 4;
   for (std::int64_t y = 0; y < whole_rows; y += 4) {
