@@ -36,7 +36,7 @@ using Samples = std::span<const std::uint32_t>;
 /// The most parts of a mini-batch, and the fewest samples in each: enough parts to keep 16 threads busy, and samples
 /// enough to share the preparation of a layer's weights.
 constexpr std::int64_t most_parts = 16;
-constexpr std::int64_t fewest_samples = 4;
+constexpr std::int64_t fewest_samples = 8;
 
 /// Parameters whose gradients are added up and applied by one task: 8 KiB of each array.
 constexpr std::int64_t slice_floats = 2048;

@@ -31,7 +31,7 @@ std::size_t to_size(std::int64_t count) { return static_cast<std::size_t>(count)
 
 std::int64_t group_size(const ExecutionPlan& plan) {
   std::int64_t floats = plan.input_count;
-  for (const Operation& operation : plan.operations) {
+  for (const FusedOperation& operation : fuse(plan)) {
     floats += operation.output_count;
   }
   return std::clamp<std::int64_t>(group_bytes / (floats * static_cast<std::int64_t>(sizeof(float))), 1, largest_group);

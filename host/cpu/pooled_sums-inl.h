@@ -89,20 +89,37 @@ HWY_INLINE void add_pooled_tap(const float* const (&rows)[pool], std::int64_t co
    ...);
 }
 
-/// The largest of the sums of one window, the first of equals, and its position.
-template <std::size_t first, std::size_t... later>
-HWY_INLINE FloatVector pool_sums(const FloatVector* sums, hn::Vec<Integers>& chosen,
+/// The largest of a filter's sums, the first of equals, and its position: index lists again.
+template <std::size_t filter, std::size_t sums_count, std::size_t first, std::size_t... later>
+HWY_INLINE FloatVector pool_sums(const FloatVector (&sums)[sums_count], hn::Vec<Integers>& chosen,
                                  std::index_sequence<first, later...> /*positions*/) {
+  constexpr std::size_t begin = filter * (1 + sizeof...(later));
   const Integers di;
-  FloatVector best = sums[first];
+  FloatVector best = sums[begin];
   chosen = hn::Zero(di);
   const auto compare = [&best, &chosen, di](FloatVector sum, std::size_t position) HWY_ATTR {
     const auto greater = hn::Gt(sum, best);
     best = hn::IfThenElse(greater, sum, best);
     chosen = hn::IfThenElse(hn::RebindMask(di, greater), hn::Set(di, static_cast<std::int32_t>(position)), chosen);
   };
-  (compare(sums[later], later), ...);
+  (compare(sums[begin + later], later), ...);
   return best;
+}
+
+/// Pools a tile's sums and stores the sigmoids and positions.
+template <std::size_t positions, std::size_t sums_count, std::size_t... filter>
+HWY_INLINE void store_pooled(const PooledSums& problem, std::int64_t first_filter, std::int64_t window,
+                             const FloatVector (&sums)[sums_count], std::index_sequence<filter...> /*filters*/) {
+  const std::int64_t count = std::min(float_lanes(), problem.windows - window);
+  const auto store = [&](FloatVector best, hn::Vec<Integers> chosen, std::size_t f) HWY_ATTR {
+    const std::int64_t place = (first_filter + static_cast<std::int64_t>(f)) * problem.windows + window;
+    store_first(sigmoid_of(best), problem.output + place, count);
+    store_positions(chosen, problem.argmax + place, count);
+  };
+  hn::Vec<Integers> chosen[sizeof...(filter)];
+  const FloatVector best[sizeof...(filter)] = {
+      pool_sums<filter>(sums, chosen[filter], std::make_index_sequence<positions>())...};
+  (store(best[filter], chosen[filter], filter), ...);
 }
 
 template <std::size_t pool, std::size_t... index>
@@ -128,14 +145,7 @@ HWY_INLINE void run_pooled_tile(const PooledSums& problem, std::int64_t filter, 
       }
     }
   }
-  const std::int64_t count = std::min(float_lanes(), problem.windows - window);
-  for (std::size_t f = 0; f < filters; ++f) {
-    const std::int64_t place = (filter + static_cast<std::int64_t>(f)) * problem.windows + window;
-    hn::Vec<Integers> chosen;
-    const FloatVector best = pool_sums(sums + f * positions, chosen, PositionList());
-    store_first(sigmoid_of(best), problem.output + place, count);
-    store_positions(chosen, problem.argmax + place, count);
-  }
+  store_pooled<positions>(problem, filter, window, sums, std::make_index_sequence<filters>());
 }
 
 template <std::size_t pool, std::size_t filters>
