@@ -69,23 +69,22 @@ HWY_INLINE FloatVector load_strided(const float* from) {
   return first;
 }
 
-/// Writes the rows one after another by whole vectors, as many as these may read; their number. Writes up to a vector
-/// too much: what comes next is written later, or is not used.
+/// Writes the first rows one after another by whole vectors, as long as these may be read; the number of rows. Writes
+/// up to a vector too much: what comes next is written later, or is not used.
 template <std::int64_t stride>
 HWY_INLINE std::int64_t pack_rows_by_vectors(const PackedRows& source, float* to) {
   const std::int64_t lanes = float_lanes();
   const std::int64_t reach = (source.columns + lanes - 1) / lanes * lanes * stride;
-  const std::int64_t room = source.end - source.from - reach;  // of the first row
-  const std::int64_t rows = room < 0 ? 0 : std::min(source.rows, room / source.step + 1);
   const float* from = source.from;
-  for (std::int64_t r = 0; r < rows; ++r) {
+  std::int64_t r = 0;
+  for (; r < source.rows && source.end - from >= reach; ++r) {
     for (std::int64_t j = 0; j < source.columns; j += lanes) {
       hn::StoreU(load_strided<stride>(from + j * stride), Floats(), to + j);
     }
     from += source.step;
     to += source.columns;
   }
-  return rows;
+  return r;
 }
 
 /// Writes the rows one after another.

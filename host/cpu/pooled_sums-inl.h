@@ -4,8 +4,8 @@
 //
 // Lanes run over windows. The input lies in the planes of a convolution whose stride is the pool's (Conv2dPlanes),
 // where what one tap reads for one position (a, b) of all windows is consecutive. A tile is a vector of windows by a
-// few filters, with an accumulator for each position and filter; each tap loads one vector per position and broadcasts
-// one weight per filter. Included once per instruction set.
+// few filters, with an accumulator for each position and filter; each tap loads one new vector per row of the window
+// and broadcasts one weight per filter. Included once per instruction set.
 #if defined(TOUCHSTONE_HOST_CPU_POOLED_SUMS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TOUCHSTONE_HOST_CPU_POOLED_SUMS_INL_H_
 #undef TOUCHSTONE_HOST_CPU_POOLED_SUMS_INL_H_
@@ -31,8 +31,8 @@ namespace HWY_NAMESPACE {
 
 using Positions = hn::Rebind<std::uint8_t, Floats>;
 
-/// The most filters of a tile. With 32 registers 4 filters by windows of 2x2 are 16 accumulators, and 8 loads feed 16
-/// multiply-adds; 2 by 3x3 are 18, and 11 for 18. With 16 registers it is half as many filters.
+/// The most filters of a tile. With 32 registers 4 filters by windows of 2x2 are 16 accumulators, and 6 loads feed 16
+/// multiply-adds; 2 by 3x3 are 18, and 5 for 18. With 16 registers it is half as many filters.
 template <std::size_t pool>
 constexpr std::size_t max_pooled_filters = (pool == 2 ? 4 : 2) / (has_32_registers ? 1 : 2);
 
@@ -74,17 +74,32 @@ struct PooledSums {
   std::uint8_t* argmax = nullptr;  // [filters][windows]
 };
 
-/// Adds one tap, whose inputs for position (a, b) stand at rows[a] + b * column_step.
-template <std::size_t pool, std::size_t... position, std::size_t... index>
-HWY_INLINE void add_pooled_tap(const float* const (&rows)[pool], std::int64_t column_step, const float* weights,
-                               std::int64_t filter_step, FloatVector (&sums)[sizeof...(index)],
-                               std::index_sequence<position...> /*positions*/,
-                               std::index_sequence<index...> /*accumulators*/) {
-  const Floats d;
-  constexpr std::size_t positions = sizeof...(position);
-  const FloatVector values[positions] = {
-      hn::LoadU(d, rows[position / pool] + static_cast<std::int64_t>(position % pool) * column_step)...};
-  ((sums[index] = hn::MulAdd(hn::Set(d, weights[static_cast<std::int64_t>(index / positions) * filter_step]),
+/// What one tap reads, a vector for each position (a, b) of the window, from rows[a] + b * column_step.
+template <std::size_t pool>
+struct WindowColumns {
+  static constexpr std::size_t positions = pool * pool;
+  FloatVector values[positions];
+
+  /// Reads the column b of each row.
+  HWY_INLINE void load(const float* const (&rows)[pool], std::int64_t column_step, std::size_t b) {
+    for (std::size_t a = 0; a < pool; ++a) {
+      values[a * pool + b] = hn::LoadU(Floats(), rows[a] + static_cast<std::int64_t>(b) * column_step);
+    }
+  }
+
+  /// Goes on to the next tap of the row: its columns are those of this one, the first left out.
+  HWY_INLINE void advance() {
+    for (std::size_t i = 0; i + 1 < positions; ++i) {
+      values[i] = values[i + 1];
+    }
+  }
+};
+
+/// Adds one tap to all sums.
+template <std::size_t positions, std::size_t... index>
+HWY_INLINE void add_pooled_tap(const FloatVector (&values)[positions], const float* weights, std::int64_t filter_step,
+                               FloatVector (&sums)[sizeof...(index)], std::index_sequence<index...> /*accumulators*/) {
+  ((sums[index] = hn::MulAdd(hn::Set(Floats(), weights[static_cast<std::int64_t>(index / positions) * filter_step]),
                              values[index % positions], sums[index])),
    ...);
 }
@@ -127,7 +142,6 @@ HWY_INLINE void run_pooled_tile(const PooledSums& problem, std::int64_t filter, 
                                 std::index_sequence<index...> accumulators) {
   constexpr std::size_t positions = pool * pool;
   constexpr std::size_t filters = sizeof...(index) / positions;
-  using PositionList = std::make_index_sequence<positions>;
   const std::int64_t terms = problem.filter_rows * problem.kernel_w;
   const float* bias = problem.bias == nullptr ? nullptr : problem.bias + filter;
   FloatVector sums[sizeof...(index)] = {hn::Set(Floats(), bias == nullptr ? 0.0F : bias[index / positions])...};
@@ -138,8 +152,14 @@ HWY_INLINE void run_pooled_tile(const PooledSums& problem, std::int64_t filter, 
     for (std::size_t a = 0; a < pool; ++a) {
       rows[a] = problem.planes + starts[a] + window;
     }
+    WindowColumns<pool> columns;
+    for (std::size_t b = 0; b + 1 < pool; ++b) {
+      columns.load(rows, problem.column_step, b);
+    }
     for (std::int64_t q = 0; q < problem.kernel_w; ++q) {
-      add_pooled_tap<pool>(rows, problem.column_step, weights++, terms, sums, PositionList(), accumulators);
+      columns.load(rows, problem.column_step, pool - 1);
+      add_pooled_tap(columns.values, weights++, terms, sums, accumulators);
+      columns.advance();
       for (const float*& row : rows) {
         row += problem.column_step;
       }
