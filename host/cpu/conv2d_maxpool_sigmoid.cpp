@@ -134,11 +134,11 @@ class Deltas {
  private:
   /// a * step_a + b * step_b for the positions a * pool + b.
   [[nodiscard]] HWY_INLINE hn::Vec<Integers> step_of(hn::Vec<Integers> positions) const {
-    // Dividing positions below 9 by the pool: 16/32 is a half, 11/32 a little more than a third.
     const Integers d;
-    const hn::Vec<Integers> a = hn::ShiftRight<5>(hn::Mul(positions, hn::Set(d, pool_ == 2 ? 16 : 11)));
-    const hn::Vec<Integers> b = hn::Sub(positions, hn::Mul(a, hn::Set(d, pool_)));
-    return hn::Add(hn::Mul(a, hn::Set(d, step_a_)), hn::Mul(b, hn::Set(d, step_b_)));
+    // Positions below 9 divided by 3: 11/32 is a little more than a third.
+    const hn::Vec<Integers> a =
+        pool_ == 2 ? hn::ShiftRight<1>(positions) : hn::ShiftRight<5>(hn::Mul(positions, hn::Set(d, 11)));
+    return hn::Add(hn::Mul(a, hn::Set(d, step_a_ - pool_ * step_b_)), hn::Mul(positions, hn::Set(d, step_b_)));
   }
 
   std::int32_t pool_;
