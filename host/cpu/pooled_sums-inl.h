@@ -43,7 +43,9 @@ HWY_INLINE hn::Vec<Integers> load_positions(const std::uint8_t* from, std::int64
     return hn::PromoteTo(Integers(), hn::LoadU(d, from));
   }
   HWY_ALIGN std::uint8_t lanes[hn::MaxLanes(d)] = {};
-  std::copy_n(from, count, lanes);
+  for (std::int64_t i = 0; i < count; ++i) {
+    lanes[i] = from[i];
+  }
   return hn::PromoteTo(Integers(), hn::Load(d, lanes));
 }
 
@@ -56,7 +58,9 @@ HWY_INLINE void store_positions(hn::Vec<Integers> positions, std::uint8_t* to, s
   }
   HWY_ALIGN std::uint8_t lanes[hn::MaxLanes(d)];
   hn::Store(hn::DemoteTo(d, positions), d, lanes);
-  std::copy_n(lanes, count, to);
+  for (std::int64_t i = 0; i < count; ++i) {
+    to[i] = lanes[i];
+  }
 }
 
 /// One sample of the forward pass.
