@@ -81,6 +81,21 @@ TEST(CpuFusedPlan, LeavesOtherFormsAlone) {
   stays(conv2d, large);
 }
 
+TEST(CpuFusedPlan, LeavesHugeLayersAlone) {
+  const auto operations_of = [](Conv2dShape convolution) {
+    MaxpoolShape pool = maxpool;
+    pool.height = convolution.out_h();
+    pool.width = convolution.out_w();
+    return cpu::fuse(plan_of(convolution, pool)).size();
+  };
+  Conv2dShape image = conv2d;
+  image.height = 2048;
+  image.width = 4096;
+  EXPECT_EQ(operations_of(image), 2U);  // 2 channels of 2^23 pixels: just small enough
+  image.channels = 3;
+  EXPECT_EQ(operations_of(image), 4U);
+}
+
 TEST(CpuFusedPlan, LeavesABlockWithoutItsSigmoidAlone) {
   ExecutionPlan plan = plan_of(conv2d, maxpool);
   plan.operations.erase(plan.operations.begin() + 2);

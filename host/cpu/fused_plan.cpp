@@ -2,6 +2,7 @@
 #include "host/cpu/fused_plan.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <variant>
 
@@ -18,11 +19,16 @@ FusedOperation alone(const Operation& operation) {
   return same;
 }
 
+/// A fused block addresses what is in one sample and in the filters, surrounded by zeros, with 32 bits; layers with
+/// more values than this (64 MiB) stay as they are.
+constexpr std::int64_t most_values = std::int64_t{1} << 24;
+
 /// The block that a convolution and a max-pool make with a sigmoid behind them, where they can.
 std::optional<Conv2dMaxpoolSigmoidShape> block_of(const Conv2dShape& conv2d, const MaxpoolShape& maxpool) {
   const Conv2dMaxpoolSigmoidShape block{.conv2d = conv2d, .pool = maxpool.kernel_h};
   const bool plain = conv2d.stride_h == 1 && conv2d.stride_w == 1 && conv2d.padding_h == 0 && conv2d.padding_w == 0;
-  const bool fits = plain && (block.pool == 2 || block.pool == 3) && maxpool == block.maxpool();
+  const bool small = conv2d.input_count() <= most_values && conv2d.filters_count() <= most_values;
+  const bool fits = plain && small && (block.pool == 2 || block.pool == 3) && maxpool == block.maxpool();
   return fits ? std::optional(block) : std::nullopt;
 }
 
