@@ -147,7 +147,7 @@ TEST(InitialParameters, NormalSchemesHaveTheSameDeviation) {
   toml.replace(toml.find(scheme), scheme.size(), "he-normal");
   const Network network = Network::parse(toml, "n.toml");
   const std::vector<float> parameters = initial_parameters(network, 1);
-  const Operation& dense = make_plan(network).operations[6];
+  const Operation dense = make_plan(network).operations[6];
   EXPECT_NEAR(deviation(weights(parameters, dense)) / std::sqrt(2.0 / 1024.0), 1.0, 0.02);
   EXPECT_GT(largest_of(weights(parameters, dense)), 3.0 * std::sqrt(2.0 / 1024.0));  // it has tails
 }
