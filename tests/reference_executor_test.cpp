@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/central_differences.h"
+#include "tests/error_message.h"
 #include "tests/plan_builder.h"
 #include "tests/reference_values.h"
 #include "touchstone/error.h"
@@ -301,33 +302,25 @@ TEST(ReferenceExecutor, StartsFromZeros) {
   EXPECT_THAT(state.optimizer_slots[1], Each(0));
 }
 
-template <class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(ReferenceExecutor, RefusesAStateOfAnotherSize) {
   const std::unique_ptr<Executor> executor = make_loaded(convolutional_plan());
   ExecutorState state = executor->state();
   state.parameters.pop_back();
-  EXPECT_THAT(message_of([&] { executor->set_state(state); }), HasSubstr("values of parameters; the network has"));
+  EXPECT_THAT(test::error_message([&] { executor->set_state(state); }),
+              HasSubstr("values of parameters; the network has"));
   state = executor->state();
   state.optimizer_slots.emplace_back();
-  EXPECT_EQ(message_of([&] { executor->set_state(state); }), "the executor state has 2 optimizer slots; sgd keeps 1");
+  EXPECT_EQ(test::error_message([&] { executor->set_state(state); }),
+            "the executor state has 2 optimizer slots; sgd keeps 1");
   state = executor->state();
   state.optimizer_slots.front().push_back(0);
-  EXPECT_THAT(message_of([&] { executor->set_state(state); }), HasSubstr("values of an optimizer slot"));
+  EXPECT_THAT(test::error_message([&] { executor->set_state(state); }), HasSubstr("values of an optimizer slot"));
 }
 
 TEST(ReferenceExecutor, RefusesImagesThatDoNotFit) {
   const std::unique_ptr<Executor> executor = make_loaded(convolutional_plan());
   const auto upload = [&](const ImageSet& images) {
-    return message_of([&] { executor->upload(Split::training, std::make_shared<const ImageSet>(images)); });
+    return test::error_message([&] { executor->upload(Split::training, std::make_shared<const ImageSet>(images)); });
   };
   EXPECT_EQ(upload(black_images(1, {.channels = 1, .height = 32, .width = 32})),
             "the training images are 1x32x32; the network takes 2x7x6");
@@ -344,15 +337,16 @@ TEST(ReferenceExecutor, RefusesImagesThatDoNotFit) {
 
   const std::unique_ptr<Executor> flat = make_loaded(sigmoid_first_plan());
   const auto small = std::make_shared<const ImageSet>(black_images(1, {.channels = 1, .height = 2, .width = 3}));
-  EXPECT_EQ(message_of([&] { flat->upload(Split::test, small); }),
+  EXPECT_EQ(test::error_message([&] { flat->upload(Split::test, small); }),
             "the test images are 1x2x3, which is 6 values; the network takes 84");
 }
 
 TEST(ReferenceExecutor, RefusesSamplesThatItDoesNotHold) {
   const std::unique_ptr<Executor> empty = make_reference_executor(settings_for(convolutional_plan()));
-  EXPECT_EQ(message_of([&] { empty->evaluate(Split::test, Samples{0}); }), "no test images have been uploaded");
+  EXPECT_EQ(test::error_message([&] { empty->evaluate(Split::test, Samples{0}); }),
+            "no test images have been uploaded");
   const std::unique_ptr<Executor> executor = make_loaded(convolutional_plan());
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(test::error_message([&] {
               train(*executor, {0, 9}, 2, {0.1});
             }),
             "training sample 9 was asked for; the set has 9 images");
@@ -360,11 +354,11 @@ TEST(ReferenceExecutor, RefusesSamplesThatItDoesNotHold) {
 
 TEST(ReferenceExecutor, RefusesStepsThatDoNotFit) {
   const std::unique_ptr<Executor> executor = make_loaded(convolutional_plan());
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(test::error_message([&] {
               train(*executor, {0, 1, 2, 3, 4}, 5, {0.1});
             }),
             "the batch size of a training step is 5; this executor takes 1 to 4");
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(test::error_message([&] {
               train(*executor, {0, 1, 2}, 2, {0.1});
             }),
             "1 learning rates are given for 2 training steps (3 samples in batches of 2)");
@@ -373,7 +367,8 @@ TEST(ReferenceExecutor, RefusesStepsThatDoNotFit) {
 TEST(ReferenceExecutor, RefusesSettingsOutOfRange) {
   ExecutorSettings settings = settings_for(convolutional_plan());
   settings.batch_size = 0;
-  EXPECT_EQ(message_of([&] { make_reference_executor(settings); }), "the batch size is 0; it must be at least 1");
+  EXPECT_EQ(test::error_message([&] { make_reference_executor(settings); }),
+            "the batch size is 0; it must be at least 1");
   EXPECT_THROW(make_reference_executor(settings_for(convolutional_plan(), {.momentum = 2})), UsageError);
 }
 
