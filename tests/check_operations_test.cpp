@@ -330,8 +330,70 @@ TEST(CheckCases, DependOnTheSeed) {
   EXPECT_NE(conv2d_forward_case(150, one).shape, conv2d_forward_case(150, two).shape);
 }
 
+/// Takes the last of the largest elements of a window where the first is asked for.
+struct LastOfTiesInBlock : ForwardingOperations {
+  using ForwardingOperations::ForwardingOperations;
+  void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
+                                      const float* bias, float* output, std::uint8_t* argmax) override {
+    right().conv2d_maxpool_sigmoid_forward(shape, input, filters, bias, output, argmax);
+    std::vector<float> sums(static_cast<std::size_t>(shape.conv2d.output_count()));
+    right().conv2d_forward(shape.conv2d, input, filters, bias, sums.data());
+    for (std::int64_t window = 0; window < shape.output_count(); ++window) {
+      const std::int64_t in_plane = window % shape.windows();
+      const auto at = [&](std::int64_t position) {
+        return sums[static_cast<std::size_t>(window / shape.windows() * shape.conv2d.out_positions() +
+                                             (in_plane / shape.out_w() * shape.pool + position / shape.pool) *
+                                                 shape.conv2d.out_w() +
+                                             in_plane % shape.out_w() * shape.pool + position % shape.pool)];
+      };
+      for (std::int64_t position = 0; position < shape.pool * shape.pool; ++position) {
+        if (at(position) >= at(argmax[window])) argmax[window] = static_cast<std::uint8_t>(position);
+      }
+    }
+  }
+};
+
+struct UnscaledDelta : ForwardingOperations {
+  using ForwardingOperations::ForwardingOperations;
+  void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                            const float* /*output*/, float* grad_bias) override {
+    const std::vector<float> half(static_cast<std::size_t>(shape.output_count()), 0.5F);
+    right().conv2d_maxpool_sigmoid_backward_bias(shape, grad_output, half.data(), grad_bias);
+  }
+};
+
+struct ForgottenArgmax : ForwardingOperations {
+  using ForwardingOperations::ForwardingOperations;
+  void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                            const float* output, const std::uint8_t* /*argmax*/, const float* filters,
+                                            float* grad_input) override {
+    const std::vector<std::uint8_t> first(static_cast<std::size_t>(shape.output_count()));
+    right().conv2d_maxpool_sigmoid_backward_data(shape, grad_output, output, first.data(), filters, grad_input);
+  }
+};
+
+TEST(CheckBlocks, FindsTheLastOfTies) {
+  expect_found<LastOfTiesInBlock>("conv2d_maxpool_sigmoid_forward", "elements are wrong, first argmax[");
+}
+
+TEST(CheckBlocks, FindsAGradientThatForgetsTheActivation) {
+  expect_found<UnscaledDelta>("conv2d_maxpool_sigmoid_backward_bias", "elements are wrong, first grad_bias[");
+}
+
+TEST(CheckBlocks, FindsAGradientThatForgetsTheArgmax) {
+  expect_found<ForgottenArgmax>("conv2d_maxpool_sigmoid_backward_data", "elements are wrong, first grad_input[");
+}
+
+TEST(CheckBlocks, FollowsChoicesThatRoundingMade) {
+  const std::unique_ptr<DeviceOperations> device = make_cpu_operations();
+  const OperationReport report = sweep(find("conv2d_maxpool_sigmoid_forward"), *device, {.cases = 60});
+  EXPECT_EQ(report.failed_cases, 0);
+  EXPECT_GT(report.followed, 0);
+}
+
 TEST(CheckCases, AreNotZeroNearlyEverywhere) {
   // A result that is zero nearly everywhere would prove little; the max-pool's gradient is so at three of four places.
+  const std::unique_ptr<DeviceOperations> reference = make_reference_operations();
   for (const OperationCheck& check : operation_checks()) {
     std::int64_t elements = 0;
     std::int64_t zeros = 0;
@@ -339,7 +401,7 @@ TEST(CheckCases, AreNotZeroNearlyEverywhere) {
       CaseRandom random(1, check.operation, index);
       const Case one = check.make_case(index, random);
       for (const auto& trial : one.trials) {
-        for (const Expected& expected : trial->expected()) {
+        for (const Expected& expected : trial->expected(trial->run(*reference))) {
           elements += static_cast<std::int64_t>(expected.values.size());
           zeros += std::count(expected.values.begin(), expected.values.end(), 0.0);
         }

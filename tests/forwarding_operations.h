@@ -93,6 +93,25 @@ class ForwardingOperations : public DeviceOperations {
     return right_->shuffle(seed, purpose, epoch, count);
   }
 
+  void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
+                                      const float* bias, float* output, std::uint8_t* argmax) override {
+    right_->conv2d_maxpool_sigmoid_forward(shape, input, filters, bias, output, argmax);
+  }
+  void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                            const float* output, const std::uint8_t* argmax, const float* filters,
+                                            float* grad_input) override {
+    right_->conv2d_maxpool_sigmoid_backward_data(shape, grad_output, output, argmax, filters, grad_input);
+  }
+  void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                               const float* output, const std::uint8_t* argmax, const float* input,
+                                               float* grad_filters) override {
+    right_->conv2d_maxpool_sigmoid_backward_filters(shape, grad_output, output, argmax, input, grad_filters);
+  }
+  void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                            const float* output, float* grad_bias) override {
+    right_->conv2d_maxpool_sigmoid_backward_bias(shape, grad_output, output, grad_bias);
+  }
+
  protected:
   [[nodiscard]] DeviceOperations& right() { return *right_; }
 

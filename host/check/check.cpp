@@ -40,6 +40,7 @@ Json to_json(const OperationReport& report) {
   json["operation"] = report.operation;
   json["cases"] = report.cases;
   json["failures"] = report.failed_cases;
+  json["followed"] = report.followed;
   json["worst_ratio"] = ratio(report.worst_ratio);
   json["worst_shape"] = report.worst_shape;
   return json;

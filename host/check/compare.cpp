@@ -46,6 +46,7 @@ void compare_elements(const Output& output, const GuardedArray<T>& elements, con
     }
   }
   comparison.elements += elements.size();
+  comparison.followed += expected.followed;
 }
 
 }  // namespace

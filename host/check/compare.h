@@ -15,6 +15,7 @@ namespace touchstone::check {
 struct Expected {
   std::vector<double> values;
   std::vector<double> bounds;
+  std::int64_t followed = 0;  ///< elements where the device's choice was taken over from it
 };
 
 /// One element that is wrong.
@@ -34,7 +35,8 @@ double error_ratio(double got, double expected, double bound);
 struct Comparison {
   std::int64_t elements = 0;
   std::int64_t wrong = 0;
-  double worst_ratio = 0;  ///< the largest |got - expected| / bound; infinite where what must be equal is not
+  std::int64_t followed = 0;  ///< see Expected
+  double worst_ratio = 0;     ///< the largest |got - expected| / bound; infinite where what must be equal is not
   std::optional<Mismatch> first;
 };
 

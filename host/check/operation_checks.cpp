@@ -24,6 +24,10 @@ std::span<const OperationCheck> operation_checks() {
       OperationCheck{"gather", gather_case},
       OperationCheck{"accuracy", accuracy_case},
       OperationCheck{"shuffle", shuffle_case},
+      OperationCheck{"conv2d_maxpool_sigmoid_forward", conv2d_maxpool_sigmoid_forward_case},
+      OperationCheck{"conv2d_maxpool_sigmoid_backward_data", conv2d_maxpool_sigmoid_backward_data_case},
+      OperationCheck{"conv2d_maxpool_sigmoid_backward_filters", conv2d_maxpool_sigmoid_backward_filters_case},
+      OperationCheck{"conv2d_maxpool_sigmoid_backward_bias", conv2d_maxpool_sigmoid_backward_bias_case},
   };
   return checks;
 }

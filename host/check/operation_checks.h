@@ -29,5 +29,9 @@ Case adamw_case(std::int64_t index, CaseRandom& random);
 Case gather_case(std::int64_t index, CaseRandom& random);
 Case accuracy_case(std::int64_t index, CaseRandom& random);
 Case shuffle_case(std::int64_t index, CaseRandom& random);
+Case conv2d_maxpool_sigmoid_forward_case(std::int64_t index, CaseRandom& random);
+Case conv2d_maxpool_sigmoid_backward_data_case(std::int64_t index, CaseRandom& random);
+Case conv2d_maxpool_sigmoid_backward_filters_case(std::int64_t index, CaseRandom& random);
+Case conv2d_maxpool_sigmoid_backward_bias_case(std::int64_t index, CaseRandom& random);
 
 }  // namespace touchstone::check

@@ -100,7 +100,7 @@ class OptimizerTrial final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected() const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
     std::vector<Expected> result = reference_values();
     if (!exact_) add_bounds(result);
     return result;

@@ -156,6 +156,36 @@ class ReferenceOperations final : public DeviceOperations {
                                      std::uint32_t count) override {
     return shuffled_order(seed, purpose, epoch, count);
   }
+
+  void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
+                                      const float* bias, float* output, std::uint8_t* argmax) override {
+    reference::conv2d_maxpool_sigmoid_forward(
+        shape, widen(input, shape.input_count()).data(), widen(filters, shape.filters_count()).data(),
+        widen(bias, shape.conv2d.filters).data(), Narrowed(output, shape.output_count()), argmax);
+  }
+
+  void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                            const float* output, const std::uint8_t* argmax, const float* filters,
+                                            float* grad_input) override {
+    reference::conv2d_maxpool_sigmoid_backward_data(
+        shape, widen(grad_output, shape.output_count()).data(), widen(output, shape.output_count()).data(), argmax,
+        widen(filters, shape.filters_count()).data(), Narrowed(grad_input, shape.input_count()));
+  }
+
+  void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                               const float* output, const std::uint8_t* argmax, const float* input,
+                                               float* grad_filters) override {
+    reference::conv2d_maxpool_sigmoid_backward_filters(
+        shape, widen(grad_output, shape.output_count()).data(), widen(output, shape.output_count()).data(), argmax,
+        widen(input, shape.input_count()).data(), Narrowed(grad_filters, shape.filters_count()));
+  }
+
+  void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                            const float* output, float* grad_bias) override {
+    reference::conv2d_maxpool_sigmoid_backward_bias(shape, widen(grad_output, shape.output_count()).data(),
+                                                    widen(output, shape.output_count()).data(),
+                                                    Narrowed(grad_bias, shape.conv2d.filters));
+  }
 };
 
 }  // namespace

@@ -83,6 +83,51 @@ constexpr std::array conv2d_edges = {
     NamedShape<Conv2dShape>{"one channel to one filter", {4, 1, 12, 11, 1, 3, 5, 1, 1, 0, 0}},
 };
 
+// The fields in the order of Conv2dShape, and the pool.
+constexpr std::array conv2d_maxpool_sigmoid_edges = {
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"one window", {{1, 1, 2, 2, 1, 1, 1, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"one window of 3x3", {{1, 1, 3, 3, 1, 1, 1, 1, 1, 0, 0}, 3}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"empty batch", {{0, 2, 6, 7, 3, 3, 2, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"first block of seed", {{2, 1, 28, 28, 8, 5, 5, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"second block of seed", {{5, 8, 12, 12, 16, 5, 5, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"as in wide", {{1, 32, 12, 12, 64, 5, 5, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"last row and column left over", {{2, 3, 11, 13, 5, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"two rows and one column left over",
+                                          {{2, 3, 13, 12, 5, 3, 3, 1, 1, 0, 0}, 3}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"window is the image", {{3, 2, 6, 8, 4, 5, 7, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"one row of windows", {{2, 3, 4, 37, 4, 3, 5, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"one column of windows", {{2, 3, 35, 4, 4, 5, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 1x1", {{3, 17, 9, 8, 15, 1, 1, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 2x2", {{2, 4, 9, 10, 5, 2, 2, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 3x3", {{2, 4, 14, 12, 9, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 3x3, pool 3", {{2, 4, 14, 17, 9, 3, 3, 1, 1, 0, 0}, 3}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 5x5, pool 3", {{2, 3, 16, 19, 8, 5, 5, 1, 1, 0, 0}, 3}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 7x7", {{1, 2, 18, 20, 5, 7, 7, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 7x7, pool 3", {{1, 2, 18, 21, 5, 7, 7, 1, 1, 0, 0}, 3}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 1x7", {{2, 3, 6, 20, 5, 1, 7, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 7x1", {{2, 3, 20, 6, 5, 7, 1, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 9x4", {{1, 2, 16, 15, 3, 9, 4, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"prime sizes", {{3, 5, 13, 17, 7, 5, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"7 windows across", {{1, 2, 6, 16, 3, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"8 windows across", {{1, 2, 6, 18, 3, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"9 windows across", {{1, 2, 6, 20, 3, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"16 windows across", {{1, 2, 6, 34, 3, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"17 windows across", {{1, 2, 6, 36, 3, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"33 windows across", {{1, 1, 6, 70, 2, 5, 5, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"33 windows down", {{1, 1, 70, 6, 2, 5, 5, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"7 filters", {{2, 3, 8, 9, 7, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"15 filters", {{2, 3, 8, 9, 15, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"16 filters", {{2, 3, 8, 9, 16, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"17 filters", {{2, 3, 8, 9, 17, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"33 filters", {{1, 2, 6, 7, 33, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"65 filters", {{1, 2, 6, 5, 65, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"16 channels", {{1, 16, 6, 7, 2, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"17 channels", {{1, 17, 6, 7, 2, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"65 channels", {{1, 65, 5, 6, 3, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"64 samples", {{64, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"65 samples", {{65, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}, 2}},
+};
+
 // The fields in the order of MaxpoolShape: N C H W, kernel, stride, padding.
 constexpr std::array maxpool_edges = {
     NamedShape<MaxpoolShape>{"one element", {1, 1, 1, 1, 1, 1, 1, 1, 0, 0}},
@@ -181,6 +226,12 @@ std::string describe(const Conv2dShape& s) {
                      axes(s.padding_h, s.padding_w));
 }
 
+std::string describe(const Conv2dMaxpoolSigmoidShape& s) {
+  const Conv2dShape& c = s.conv2d;
+  return fmt::format("N={} C={} H={} W={} K={} kernel={} pool={}", c.batch, c.channels, c.height, c.width, c.filters,
+                     axes(c.kernel_h, c.kernel_w), axes(s.pool, s.pool));
+}
+
 std::string describe(const MaxpoolShape& s) {
   return fmt::format("N={} C={} H={} W={} kernel={} stride={} padding={}", s.batch, s.channels, s.height, s.width,
                      axes(s.kernel_h, s.kernel_w), axes(s.stride_h, s.stride_w), axes(s.padding_h, s.padding_w));
@@ -231,6 +282,29 @@ Conv2dShape draw_conv2d(CaseRandom& random) {
   }
 }
 
+/// Half of the kernels are square and of a common size.
+Conv2dMaxpoolSigmoidShape draw_conv2d_maxpool_sigmoid(CaseRandom& random) {
+  for (;;) {
+    const std::int64_t batch = random.size(65);
+    const std::int64_t channels = random.size(65);
+    const std::int64_t filters = random.size(65);
+    const std::int64_t height = random.size(67);
+    const std::int64_t width = random.size(67);
+    const std::int64_t square = random.pick<std::int64_t>({1, 3, 5, 7});
+    const bool is_square = random.one_in(2);
+    const std::int64_t kernel_h = is_square ? square : random.between(1, 7);
+    const std::int64_t kernel_w = is_square ? square : random.between(1, 7);
+    const std::int64_t pool = random.between(2, 3);
+    if (height == width || height < kernel_h + pool - 1 || width < kernel_w + pool - 1) continue;
+    const Conv2dMaxpoolSigmoidShape shape{{batch, channels, height, width, filters, kernel_h, kernel_w, 1, 1, 0, 0},
+                                          pool};
+    if (shape.conv2d.multiply_adds() <= largest_work && shape.input_count() <= largest_tensor &&
+        shape.conv2d.output_count() <= largest_tensor) {
+      return shape;
+    }
+  }
+}
+
 MaxpoolShape draw_maxpool(CaseRandom& random) {
   for (;;) {
     const std::int64_t batch = random.size(65);
@@ -266,6 +340,10 @@ SoftmaxCrossEntropyShape draw_softmax(CaseRandom& random) {
 
 LabelledShape<Conv2dShape> conv2d_shape(std::int64_t index, CaseRandom& random) {
   return named_or_random(conv2d_edges, index, [&] { return draw_conv2d(random); });
+}
+
+LabelledShape<Conv2dMaxpoolSigmoidShape> conv2d_maxpool_sigmoid_shape(std::int64_t index, CaseRandom& random) {
+  return named_or_random(conv2d_maxpool_sigmoid_edges, index, [&] { return draw_conv2d_maxpool_sigmoid(random); });
 }
 
 LabelledShape<MaxpoolShape> maxpool_shape(std::int64_t index, CaseRandom& random) {

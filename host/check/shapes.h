@@ -6,6 +6,7 @@
 
 #include "host/check/case_random.h"
 #include "touchstone/conv2d.h"
+#include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dense.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/softmax_cross_entropy.h"
@@ -23,6 +24,7 @@ struct LabelledShape {
 };
 
 LabelledShape<Conv2dShape> conv2d_shape(std::int64_t index, CaseRandom& random);
+LabelledShape<Conv2dMaxpoolSigmoidShape> conv2d_maxpool_sigmoid_shape(std::int64_t index, CaseRandom& random);
 LabelledShape<MaxpoolShape> maxpool_shape(std::int64_t index, CaseRandom& random);
 LabelledShape<DenseShape> dense_shape(std::int64_t index, CaseRandom& random);
 LabelledShape<SoftmaxCrossEntropyShape> softmax_shape(std::int64_t index, CaseRandom& random);

@@ -39,7 +39,7 @@ class SoftmaxBounded : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected() const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
     const SoftmaxCrossEntropyShape& shape = batch_.shape;
     Expected losses{std::vector<double>(static_cast<std::size_t>(shape.batch)), {}};
     Expected grad_logits{std::vector<double>(static_cast<std::size_t>(shape.count())), {}};
@@ -78,8 +78,8 @@ class SoftmaxShift final : public SoftmaxBounded {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected() const override {
-    std::vector<Expected> once = SoftmaxBounded::expected();
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& outputs) const override {
+    std::vector<Expected> once = SoftmaxBounded::expected(outputs);
     std::vector<Expected> twice = once;
     twice.insert(twice.end(), once.begin(), once.end());
     return twice;

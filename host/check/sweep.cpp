@@ -17,7 +17,7 @@ constexpr std::size_t detailed_failures = 5;
 
 /// How one trial went; without a problem it passed.
 struct TrialResult {
-  double worst_ratio = 0;
+  Comparison comparison;
   std::string problem;
 };
 
@@ -25,28 +25,27 @@ TrialResult run_trial(const Trial& trial, DeviceOperations& device, const std::v
   device.select_variant(0);
   const Outputs outputs = trial.run(device);
   if (const std::string name = written_beside(outputs); !name.empty()) {
-    return {0, fmt::format("elements beside {} were written", name)};
+    return {{}, fmt::format("elements beside {} were written", name)};
   }
-  const Comparison comparison = compare(outputs, trial.expected());
-  if (comparison.wrong > 0) return {comparison.worst_ratio, describe(comparison)};
+  const Comparison comparison = compare(outputs, trial.expected(outputs));
+  if (comparison.wrong > 0) return {comparison, describe(comparison)};
   if (std::string violation = trial.violation(outputs); !violation.empty()) {
-    return {comparison.worst_ratio, std::move(violation)};
+    return {comparison, std::move(violation)};
   }
   for (std::size_t variant = 1; variant < variants.size(); ++variant) {
     device.select_variant(variant);
     if (const std::string name = first_difference(outputs, trial.run(device)); !name.empty()) {
-      return {comparison.worst_ratio,
-              fmt::format("{} has other bits with {} than with {}", name, variants[variant], variants[0])};
+      return {comparison, fmt::format("{} has other bits with {} than with {}", name, variants[variant], variants[0])};
     }
   }
-  return {comparison.worst_ratio, {}};
+  return {comparison, {}};
 }
 
 TrialResult run_guarded(const Trial& trial, DeviceOperations& device, const std::vector<std::string>& variants) {
   try {
     return run_trial(trial, device, variants);
   } catch (const std::exception& error) {
-    return {0, error.what()};
+    return {{}, error.what()};
   }
 }
 
@@ -58,8 +57,9 @@ void run_case(const OperationCheck& check, std::int64_t index, const CaseRange& 
   for (const auto& trial : one.trials) {
     TrialResult result = run_guarded(*trial, device, variants);
     ++report.trials;
-    if (result.worst_ratio > report.worst_ratio) {
-      report.worst_ratio = result.worst_ratio;
+    report.followed += result.comparison.followed;
+    if (result.comparison.worst_ratio > report.worst_ratio) {
+      report.worst_ratio = result.comparison.worst_ratio;
       report.worst_shape = one.shape;
     }
     if (result.problem.empty()) continue;

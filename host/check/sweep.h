@@ -33,6 +33,7 @@ struct OperationReport {
   std::int64_t cases = 0;
   std::int64_t trials = 0;
   std::int64_t failed_cases = 0;
+  std::int64_t followed = 0;     ///< choices between close elements in which the reference followed the device
   double worst_ratio = 0;        ///< the largest error in units of its bound
   std::string worst_shape;       ///< where that was; empty while all errors are zero
   std::vector<Failure> details;  ///< of the first failures

@@ -47,11 +47,15 @@ std::string verdict(bool passed, const report::Style& style) {
   return passed ? style.green("passed") : style.red("FAILED");
 }
 
+std::string followed_text(std::int64_t followed) {
+  return followed == 0 ? std::string() : fmt::format("; followed in {} close choices", report::group_digits(followed));
+}
+
 void add_operation(const check::OperationReport& operation, report::Table& table, const report::Style& style) {
   const bool passed = operation.failed_cases == 0;
   table.add_row({operation.operation, report::group_digits(operation.cases),
                  report::group_digits(operation.failed_cases), ratio_text(operation.worst_ratio),
-                 verdict(passed, style), operation.worst_shape});
+                 verdict(passed, style), operation.worst_shape + followed_text(operation.followed)});
 }
 
 void add_network(const check::NetworkReport& network, report::Table& table, const report::Style& style) {

@@ -97,6 +97,25 @@ class CpuOperations final : public DeviceOperations {
     return shuffled_order(seed, purpose, epoch, count);
   }
 
+  void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
+                                      const float* bias, float* output, std::uint8_t* argmax) override {
+    cpu::conv2d_maxpool_sigmoid_forward(shape, input, filters, bias, output, argmax, workspace_);
+  }
+  void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                            const float* output, const std::uint8_t* argmax, const float* filters,
+                                            float* grad_input) override {
+    cpu::conv2d_maxpool_sigmoid_backward_data(shape, grad_output, output, argmax, filters, grad_input, workspace_);
+  }
+  void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                               const float* output, const std::uint8_t* argmax, const float* input,
+                                               float* grad_filters) override {
+    cpu::conv2d_maxpool_sigmoid_backward_filters(shape, grad_output, output, argmax, input, grad_filters, workspace_);
+  }
+  void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                            const float* output, float* grad_bias) override {
+    cpu::conv2d_maxpool_sigmoid_backward_bias(shape, grad_output, output, grad_bias, workspace_);
+  }
+
  private:
   cpu::Workspace workspace_;
 };

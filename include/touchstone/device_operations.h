@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "touchstone/conv2d.h"
+#include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dense.h"
 #include "touchstone/gather.h"
 #include "touchstone/maxpool.h"
@@ -77,6 +78,18 @@ class DeviceOperations {
   /// The order that shuffled_order() gives.
   virtual std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
                                              std::uint32_t count) = 0;
+
+  virtual void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input,
+                                              const float* filters, const float* bias, float* output,
+                                              std::uint8_t* argmax) = 0;
+  virtual void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                                    const float* output, const std::uint8_t* argmax,
+                                                    const float* filters, float* grad_input) = 0;
+  virtual void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                                       const float* output, const std::uint8_t* argmax,
+                                                       const float* input, float* grad_filters) = 0;
+  virtual void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
+                                                    const float* output, float* grad_bias) = 0;
 };
 
 }  // namespace touchstone
