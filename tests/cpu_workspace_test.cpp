@@ -9,6 +9,7 @@
 
 #include "host/cpu/instruction_set.h"
 #include "host/cpu/workspace.h"
+#include "tests/error_message.h"
 
 namespace touchstone::cpu {
 namespace {
@@ -67,6 +68,21 @@ TEST(Workspace, AllocatesNothingOnceItHasGrown) {
 TEST(InstructionSet, HasAName) {
   EXPECT_FALSE(instruction_set().empty());
   EXPECT_EQ(instruction_set().find("AVX3"), std::string::npos);
+}
+
+TEST(InstructionSet, CanBeLimited) {
+  const std::vector<std::string> names = instruction_sets();
+  ASSERT_FALSE(names.empty());
+  EXPECT_EQ(names.front(), instruction_set());
+  limit_instruction_set(names.back());
+  EXPECT_EQ(instruction_set(), names.back());
+  limit_instruction_set(names.front());
+  EXPECT_EQ(instruction_set(), names.front());
+}
+
+TEST(InstructionSet, MustBeOneThatTheProcessorHas) {
+  EXPECT_NE(test::error_message([] { limit_instruction_set("abacus"); }).find("unknown instruction set `abacus`"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -30,6 +30,10 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   add_whole(app, "--threads", options.threads, {0, most_threads}, "Threads of the cpu device; 0: all usable cores")
       ->group(group)
       ->default_str("0");
+  app.add_option("--instruction-set", options.instruction_set,
+                 "cpu: use none better than this one (AVX-512, AVX2, ...)")
+      ->type_name("NAME")
+      ->group(group);
   add_choice(app, "--graph", options.graph, {"auto", "off"},
              "cuda: replay steps as CUDA graphs, or launch one by one (for profiling)")
       ->group(group)

@@ -15,6 +15,7 @@ namespace touchstone::cli {
 struct GlobalOptions {
   std::optional<std::string> device;
   std::optional<int> threads;
+  std::optional<std::string> instruction_set;
   std::optional<std::string> graph;
   bool tf32 = false;
   std::optional<std::uint64_t> seed;

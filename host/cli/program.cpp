@@ -18,6 +18,7 @@
 #include "host/cli/global_options.h"
 #include "host/cli/help.h"
 #include "host/cli/version.h"
+#include "host/cpu/instruction_set.h"
 #include "touchstone/error.h"
 
 namespace touchstone::cli {
@@ -71,6 +72,7 @@ int run(const std::vector<std::string>& arguments) {
     if (!options.json) console.print(version_text());
     return exit_success;
   }
+  if (options.instruction_set) cpu::limit_instruction_set(*options.instruction_set);
   for (const Command& command : defined) {
     if (command.app->parsed()) return command.action(options, console);
   }

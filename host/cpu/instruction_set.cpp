@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/cpu/instruction_set.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "touchstone/error.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "host/cpu/instruction_set.cpp"
@@ -46,16 +53,40 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> plain_na
     {"Scalar", "no vectors"},
 }};
 
-}  // namespace
-
-std::string instruction_set() {
-  const std::string_view name = hwy::TargetName(HWY_DYNAMIC_DISPATCH(chosen_target)());
+std::string plain_name(std::int64_t target) {
+  const std::string_view name = hwy::TargetName(target);
   for (const auto& [highway_name, plain_name] : plain_names) {
-    if (name == highway_name) {
-      return std::string(plain_name);
-    }
+    if (name == highway_name) return std::string(plain_name);
   }
   return std::string(name);
+}
+
+}  // namespace
+
+std::string instruction_set() { return plain_name(HWY_DYNAMIC_DISPATCH(chosen_target)()); }
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  // In order of their bits; two of Highway's can be one in plain words.
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    std::string name = plain_name(target);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+void limit_instruction_set(const std::string& name) {
+  hwy::DisableTargets(0);
+  std::int64_t better = 0;
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    if (plain_name(target) == name) {
+      hwy::DisableTargets(better);
+      return;
+    }
+    better |= target;
+  }
+  throw UsageError(
+      fmt::format("unknown instruction set `{}`; this processor has {}", name, fmt::join(instruction_sets(), ", ")));
 }
 
 }  // namespace touchstone::cpu
