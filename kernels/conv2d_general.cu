@@ -32,6 +32,7 @@ constexpr int thread_tile = 4;
 constexpr int left_pitch = tile_m + 4;  // spreads the writes of the left tile over the banks
 constexpr int threads_n = tile_n / thread_tile;
 constexpr int threads = threads_n * tile_m / thread_tile;
+[[maybe_unused]] constexpr int min_blocks = 6;  // a multiprocessor: leaves 80 registers, so that nothing spills
 static_assert(threads % tile_n == 0, "a thread always loads the same column of the right tile");
 
 // The convolution's sizes as the kernels use them.
@@ -238,7 +239,7 @@ __device__ __forceinline__ void accumulate_tile(const float* left, const float* 
 // Block: a tile of tile_m x tile_n elements of the result (x: columns, y: rows), for the parts
 // blockIdx.z * block_parts .. of the sum. Thread: 4 x 4 elements. Shared memory: 2 tiles of tile_r steps.
 template <class Product>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, min_blocks)
     conv2d_general_kernel(Product product, std::int64_t parts, std::int64_t block_parts) {
   SharedMemory shared;
   float* left = shared.take<float>(tile_r * left_pitch);  // [r][m]

@@ -2,6 +2,7 @@
 #include "kernels/allocator.h"
 #include "kernels/check.h"
 #include "kernels/device.h"
+#include "kernels/handles.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
@@ -94,6 +95,9 @@ CudaDevice describe_device(int index) {
                   std::to_string(properties.minor) + ", " + format_bytes(properties.totalGlobalMem);
   }
   device.problem = starting_problem(error == cudaSuccess ? start_device(index) : error);
+  if (device.problem.empty()) {
+    device.problem = blas_problem();
+  }
   return device;
 }
 

@@ -12,6 +12,15 @@ Stream make_stream() {
   return Stream(stream);
 }
 
+std::string blas_problem() {
+  try {
+    static_cast<void>(cublasGetStatusName(CUBLAS_STATUS_SUCCESS));  // takes the library, and nothing else
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
 BlasHandle make_blas_handle(cudaStream_t stream, void* workspace, std::size_t bytes, bool tf32) {
   cublasHandle_t raw = nullptr;
   check(cublasCreate(&raw), "cublasCreate");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <utility>
 
 #include <cublas_v2.h>
@@ -44,6 +45,9 @@ using BlasHandle = Handle<cublasHandle_t, &cublasDestroy>;
 
 /// A stream that does not wait for the default stream.
 [[nodiscard]] Stream make_stream();
+
+/// Why cuBLAS cannot be used, in one line, or "".
+[[nodiscard]] std::string blas_problem();
 
 /// A handle bound to `stream`, with `bytes` of device memory at `workspace`: without atomics, so that the same product
 /// gives the same bits, and in full float32 unless `tf32` lets it round factors to TF32.
