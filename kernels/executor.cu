@@ -177,18 +177,27 @@ Metrics CudaExecutor::evaluate(Split split, Samples samples) {
 }
 
 std::vector<float> CudaExecutor::logits(Split split, Samples samples) {
+  return activations(split, samples, tensors_->pass.logits(), settings_.plan.classes);
+}
+
+std::vector<float> CudaExecutor::codes(Split split, Samples samples) {
+  const std::size_t index = code_operation(settings_.plan);
+  return activations(split, samples, tensors_->pass.input_of(index), settings_.plan.operations[index].input_count);
+}
+
+// `size` values of each sample, which stand at `values` after a batch's forward pass.
+std::vector<float> CudaExecutor::activations(Split split, Samples samples, const float* values, std::int64_t size) {
   static_cast<void>(images_.holding(split, samples));
   use_device(options_.index);
-  const ProfilerRange range("logits");
+  const ProfilerRange range("activations");
   begin_run(samples, {});
   std::vector<float> all;
-  all.reserve(samples.size() * static_cast<std::size_t>(settings_.plan.classes));
+  all.reserve(samples.size() * static_cast<std::size_t>(size));
   for (std::int64_t i = 0; i < batch_count(samples.size(), settings_.batch_size); ++i) {
-    const std::size_t size = batch_of(samples, settings_.batch_size, i).size();
-    queue_batch(split, static_cast<std::int64_t>(size));
-    advance(tensors_->cursor.data(), static_cast<std::int64_t>(size), stream_.get());
-    const std::vector<float> part =
-        download(tensors_->pass.logits(), size * static_cast<std::size_t>(settings_.plan.classes), stream_.get());
+    const std::size_t count = batch_of(samples, settings_.batch_size, i).size();
+    queue_batch(split, static_cast<std::int64_t>(count));
+    advance(tensors_->cursor.data(), static_cast<std::int64_t>(count), stream_.get());
+    const std::vector<float> part = download(values, count * static_cast<std::size_t>(size), stream_.get());
     all.insert(all.end(), part.begin(), part.end());
   }
   finish();

@@ -46,6 +46,7 @@ class CudaExecutor final : public Executor {
   Metrics train(const TrainingSteps& steps) override;
   Metrics evaluate(Split split, std::span<const std::uint32_t> samples) override;
   std::vector<float> logits(Split split, std::span<const std::uint32_t> samples) override;
+  std::vector<float> codes(Split split, std::span<const std::uint32_t> samples) override;
   std::vector<double> gradients(std::span<const std::uint32_t> samples) override;
 
  private:
@@ -80,6 +81,7 @@ class CudaExecutor final : public Executor {
   void begin_run(Samples samples, std::vector<StepRecord> records);
   [[nodiscard]] Metrics end_run(std::int64_t count);
   void run_step(StepKind kind, std::int64_t batch);
+  [[nodiscard]] std::vector<float> activations(Split split, Samples samples, const float* values, std::int64_t size);
   void queue_step(StepKind kind, std::int64_t batch);
   void queue_batch(Split split, std::int64_t batch);
   void queue_loss(std::int64_t batch, double scale, bool with_gradient);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -23,6 +24,8 @@ class NetworkPass {
   [[nodiscard]] float* images() const { return activations_.front().data(); }
   /// Where they come out: the logits [batch,classes].
   [[nodiscard]] const float* logits() const { return activations_.back().data(); }
+  /// What operation `index` read in the last forward pass: [batch,its input_count].
+  [[nodiscard]] const float* input_of(std::size_t index) const { return activations_[index].data(); }
   /// Where the gradient of the logits goes before a backward pass.
   [[nodiscard]] float* grad_logits() const { return grad_logits_.data(); }
 

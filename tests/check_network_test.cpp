@@ -49,6 +49,9 @@ class ScaledExecutor final : public Executor {
   std::vector<float> logits(Split split, std::span<const std::uint32_t> samples) override {
     return right_->logits(split, samples);
   }
+  std::vector<float> codes(Split split, std::span<const std::uint32_t> samples) override {
+    return right_->codes(split, samples);
+  }
   std::vector<double> gradients(std::span<const std::uint32_t> samples) override {
     std::vector<double> result = right_->gradients(samples);
     for (double& gradient : result) gradient *= gradient_scale_;

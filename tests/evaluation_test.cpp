@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstddef>
 #include <numeric>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/error_message.h"
 #include "tests/tiny_data.h"
+#include "touchstone/dense.h"
+#include "touchstone/plan.h"
+#include "touchstone/softmax_cross_entropy.h"
 #include "touchstone/training.h"
 
 namespace touchstone {
@@ -59,7 +64,37 @@ TEST_P(EvaluationOn, ProbabilitiesSumToOneAndFavourTheClass) {
   EXPECT_GT(favoured, 270);
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, EvaluationOn, ::testing::Values("cpu", "reference"),
+/// The last dense layer of a code gives the network's answer.
+TEST_P(EvaluationOn, CodesAreTheInputOfTheLastDenseLayer) {
+  const Model model = trained_model();
+  const SharedImageSet images = tiny_images(300, 4);
+  const Codes codes = encode(model, images, {.name = GetParam()});
+  const ExecutionPlan plan = make_plan(model.network);
+  const Operation& dense = plan.operations.back();
+  ASSERT_EQ(codes.size, dense.input_count);
+  ASSERT_EQ(codes.count, 300);
+  ASSERT_EQ(codes.values.size(), static_cast<std::size_t>(codes.count * codes.size));
+
+  const std::vector<double> parameters(model.parameters.begin(), model.parameters.end());
+  const std::vector<double> values(codes.values.begin(), codes.values.end());
+  const DenseShape shape{.batch = codes.count, .in_features = codes.size, .out_features = dense.output_count};
+  std::vector<double> logits(static_cast<std::size_t>(shape.output_count()));
+  reference::dense_forward(shape, values.data(), parameters.data() + dense.parameters.weights,
+                           parameters.data() + dense.parameters.bias, logits.data());
+  const auto probabilities = predict(model, images, {.name = GetParam()});
+  const SoftmaxCrossEntropyShape row{.batch = 1, .classes = dense.output_count};
+  for (std::size_t n = 0; n < probabilities.size(); ++n) {
+    std::vector<double> expected(probabilities[n].size());
+    reference::softmax_forward(row, logits.data() + n * expected.size(), expected.data());
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(probabilities[n][i], expected[i], 1e-5);
+  }
+}
+
+TEST(Codes, NeedADenseLayer) {
+  EXPECT_THAT(test::error_message([] { code_operation(ExecutionPlan{}); }), HasSubstr("no dense layer"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, EvaluationOn, ::testing::Values("cpu", "emulated", "reference"),
                          [](const auto& parameter) { return parameter.param; });
 
 TEST(Evaluation, RefusesImagesOfAnotherSize) {

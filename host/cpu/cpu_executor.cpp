@@ -124,16 +124,14 @@ class CpuExecutor final : public Executor {
   }
 
   std::vector<float> logits(Split split, Samples samples) override {
-    const ImageSet& images = images_.holding(split, samples);
-    const std::int64_t classes = settings_.plan.classes;
-    std::vector<float> all(samples.size() * to_size(classes));
-    const std::int64_t groups = divide_up(static_cast<std::int64_t>(samples.size()), group_);
-    pool_.parallel_for(groups, [&](std::int64_t g, int thread) {
-      const Samples group = batch_of(samples, group_, g);
-      const float* logits = run_forward(*passes_[to_size(thread)], images, group);
-      std::copy_n(logits, group.size() * to_size(classes), all.data() + g * group_ * classes);
-    });
-    return all;
+    return activations(split, samples, settings_.plan.classes,
+                       [](const cpu::NetworkPass& /*pass*/, const float* logits) { return logits; });
+  }
+
+  std::vector<float> codes(Split split, Samples samples) override {
+    const std::int64_t size = settings_.plan.operations[code_operation(settings_.plan)].input_count;
+    return activations(split, samples, size,
+                       [](const cpu::NetworkPass& pass, const float* /*logits*/) { return pass.codes(); });
   }
 
   std::vector<double> gradients(Samples samples) override {
@@ -152,6 +150,21 @@ class CpuExecutor final : public Executor {
     cpu::gather({.batch = batch, .image_size = settings_.plan.input_count}, images.pixels.data(), images.labels.data(),
                 group.data(), table_, pass.images(), pass.labels());
     return pass.forward(parameters_.data(), batch);
+  }
+
+  /// `size` values of each sample, from where find(pass, logits) says after a forward pass.
+  template <class Find>
+  std::vector<float> activations(Split split, Samples samples, std::int64_t size, const Find& find) {
+    const ImageSet& images = images_.holding(split, samples);
+    std::vector<float> all(samples.size() * to_size(size));
+    const std::int64_t groups = divide_up(static_cast<std::int64_t>(samples.size()), group_);
+    pool_.parallel_for(groups, [&](std::int64_t g, int thread) {
+      const Samples group = batch_of(samples, group_, g);
+      const cpu::NetworkPass& pass = *passes_[to_size(thread)];
+      const float* values = find(pass, run_forward(*passes_[to_size(thread)], images, group));
+      std::copy_n(values, group.size() * to_size(size), all.data() + g * group_ * size);
+    });
+    return all;
   }
 
   /// The losses of a group and `scale` times the gradient of their sum by the logits; how many predictions are right.

@@ -38,7 +38,10 @@ std::int64_t group_size(const ExecutionPlan& plan) {
 }
 
 NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t capacity)
-    : operations_(fuse(plan)), first_with_parameters_(operations_.size()), labels_(to_size(capacity)) {
+    : operations_(fuse(plan)),
+      first_with_parameters_(operations_.size()),
+      code_operation_(operations_.size()),
+      labels_(to_size(capacity)) {
   std::int64_t largest = plan.classes;
   std::int64_t most_parameters = 0;
   activations_.emplace_back(to_size(capacity * plan.input_count));
@@ -52,6 +55,9 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t capacity)
     const ParameterSlot& slot = operation.parameters;
     if (slot.weights_count > 0) {
       first_with_parameters_ = std::min(first_with_parameters_, i);
+    }
+    if (std::holds_alternative<DenseShape>(operation.shape)) {
+      code_operation_ = i;
     }
     largest = std::max({largest, operation.input_count, operation.output_count});
     most_parameters = std::max({most_parameters, slot.weights_count, slot.bias_count});

@@ -29,6 +29,9 @@ class NetworkPass {
   /// From the first `batch` images to their logits [batch, classes], which it returns.
   const float* forward(const float* parameters, std::int64_t batch);
 
+  /// The codes of the group that forward() has last taken through: see code_operation().
+  [[nodiscard]] const float* codes() const { return activations_[code_operation_].data(); }
+
   /// Where the gradient by the logits [capacity, classes] goes before backward().
   [[nodiscard]] float* grad_logits() { return gradient_.data(); }
 
@@ -45,6 +48,7 @@ class NetworkPass {
 
   std::vector<FusedOperation> operations_;
   std::size_t first_with_parameters_;                // an index into the operations; their number where there is none
+  std::size_t code_operation_;                       // an index into the operations; their number without a dense one
   std::vector<std::vector<float>> activations_;      // [operation]: its input; the last: the logits
   std::vector<std::vector<std::int32_t>> argmax_;    // [operation]: empty but for max-pools
   std::vector<std::vector<std::uint8_t>> position_;  // [operation]: the argmax of fused blocks; empty elsewhere

@@ -81,6 +81,15 @@ void require_parameter_count(std::string_view what, std::size_t count, const Exe
 
 std::string_view to_string(Split split) { return split == Split::training ? "training" : "test"; }
 
+std::size_t code_operation(const ExecutionPlan& plan) {
+  for (std::size_t o = plan.operations.size(); o-- > 0;) {
+    if (std::holds_alternative<DenseShape>(plan.operations[o].shape)) {
+      return o;
+    }
+  }
+  throw Error("the network has no dense layer, and a sample's code is the input of the last one");
+}
+
 void validate(const ExecutorSettings& settings) {
   settings.optimizer.validate();
   if (settings.batch_size < 1) {

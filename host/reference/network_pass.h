@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -19,6 +20,9 @@ class NetworkPass {
 
   /// From the images to the logits, which it returns: [batch, classes].
   const std::vector<double>& forward(const std::vector<double>& parameters);
+
+  /// What operation `index` read in the last forward pass: [batch, its input_count].
+  [[nodiscard]] const std::vector<double>& input_of(std::size_t index) const { return activations_[index]; }
 
   /// From the gradient by the logits [batch, classes] to the gradient by the parameters, in the plan's flat layout
   /// (zeros in the gaps).

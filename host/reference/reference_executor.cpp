@@ -88,16 +88,11 @@ class ReferenceExecutor final : public Executor {
   }
 
   std::vector<float> logits(Split split, Samples samples) override {
-    const ImageSet& images = images_.holding(split, samples);
-    std::vector<float> all;
-    all.reserve(samples.size() * static_cast<std::size_t>(settings_.plan.classes));
-    for (std::int64_t i = 0; i < batch_count(samples.size(), settings_.batch_size); ++i) {
-      load(images, batch_of(samples, settings_.batch_size, i));
-      for (const double logit : pass_.forward(state_.parameters)) {
-        all.push_back(static_cast<float>(logit));
-      }
-    }
-    return all;
+    return activations(split, samples, settings_.plan.operations.size());
+  }
+
+  std::vector<float> codes(Split split, Samples samples) override {
+    return activations(split, samples, code_operation(settings_.plan));
   }
 
   std::vector<double> gradients(Samples samples) override {
@@ -124,6 +119,20 @@ class ReferenceExecutor final : public Executor {
     labels_.resize(samples.size());
     reference::gather({.batch = batch, .image_size = settings_.plan.input_count}, images.pixels.data(),
                       images.labels.data(), samples.data(), table_, pass_.begin(batch), labels_.data());
+  }
+
+  /// What operation `index` reads of each sample; beyond the last: the logits.
+  std::vector<float> activations(Split split, Samples samples, std::size_t index) {
+    const ImageSet& images = images_.holding(split, samples);
+    std::vector<float> all;
+    for (std::int64_t i = 0; i < batch_count(samples.size(), settings_.batch_size); ++i) {
+      load(images, batch_of(samples, settings_.batch_size, i));
+      pass_.forward(state_.parameters);
+      for (const double value : pass_.input_of(index)) {
+        all.push_back(static_cast<float>(value));
+      }
+    }
+    return all;
   }
 
   /// A mini-batch's metrics, and `scale` times the gradient of the sum of its losses by the logits.

@@ -16,21 +16,33 @@ namespace {
 
 constexpr std::int64_t slice = 256;  // images whose logits are computed at once
 
-/// Calls visit(index, logits) for each image, the logits in double precision.
-template <typename Visit>
-void for_each_logits(const Model& model, const SharedImageSet& images, const DeviceRequest& device, Visit&& visit) {
-  const std::unique_ptr<Executor> executor = make_executor(device, {.plan = make_plan(model.network),
-                                                                    .normalisation = model.normalisation,
-                                                                    .optimizer = {},
-                                                                    .batch_size = std::min(slice, images->count)});
+/// An executor with the model's parameters that holds `images` as the test split.
+std::unique_ptr<Executor> make_tester(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
+  std::unique_ptr<Executor> executor = make_executor(device, {.plan = make_plan(model.network),
+                                                              .normalisation = model.normalisation,
+                                                              .optimizer = {},
+                                                              .batch_size = std::min(slice, images->count)});
   executor->upload(Split::test, images);
   const std::size_t floats = model.parameters.size();
   executor->set_state({.parameters = {model.parameters.begin(), model.parameters.end()},
                        .optimizer_slots = {std::vector<double>(floats, 0.0)}});
+  return executor;
+}
+
+/// The indices of up to `slice` images from `begin` on.
+std::vector<std::uint32_t> slice_of(const ImageSet& images, std::int64_t begin) {
+  std::vector<std::uint32_t> samples(static_cast<std::size_t>(std::min(slice, images.count - begin)));
+  std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(begin));
+  return samples;
+}
+
+/// Calls visit(index, logits) for each image, the logits in double precision.
+template <typename Visit>
+void for_each_logits(const Model& model, const SharedImageSet& images, const DeviceRequest& device, Visit&& visit) {
+  const std::unique_ptr<Executor> executor = make_tester(model, images, device);
   const auto classes = static_cast<std::size_t>(model.network.classes());
   for (std::int64_t begin = 0; begin < images->count; begin += slice) {
-    std::vector<std::uint32_t> samples(static_cast<std::size_t>(std::min(slice, images->count - begin)));
-    std::iota(samples.begin(), samples.end(), static_cast<std::uint32_t>(begin));
+    const std::vector<std::uint32_t> samples = slice_of(*images, begin);
     const std::vector<float> logits = executor->logits(Split::test, samples);
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const auto first = logits.begin() + static_cast<std::ptrdiff_t>(i * classes);
@@ -62,6 +74,19 @@ Evaluation evaluate(const Model& model, const SharedImageSet& images, const Devi
   evaluation.loss /= static_cast<double>(images->count);
   evaluation.accuracy = static_cast<double>(correct) / static_cast<double>(images->count);
   return evaluation;
+}
+
+Codes encode(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
+  check_fit(model.network, *images, "test");
+  const ExecutionPlan plan = make_plan(model.network);
+  Codes codes{.count = images->count, .size = plan.operations[code_operation(plan)].input_count, .values = {}};
+  const std::unique_ptr<Executor> executor = make_tester(model, images, device);
+  codes.values.reserve(static_cast<std::size_t>(codes.count * codes.size));
+  for (std::int64_t begin = 0; begin < images->count; begin += slice) {
+    const std::vector<float> part = executor->codes(Split::test, slice_of(*images, begin));
+    codes.values.insert(codes.values.end(), part.begin(), part.end());
+  }
+  return codes;
 }
 
 std::vector<std::vector<double>> predict(const Model& model, const SharedImageSet& images,

@@ -97,6 +97,9 @@ class Executor {
   /// The logits [samples,classes] of the given samples of a split.
   virtual std::vector<float> logits(Split split, std::span<const std::uint32_t> samples) = 0;
 
+  /// The codes [samples,input_count of the code operation] of the given samples of a split: see code_operation().
+  virtual std::vector<float> codes(Split split, std::span<const std::uint32_t> samples) = 0;
+
   /// The gradient of the mean loss over the given training samples, in the plan's flat layout; changes nothing.
   virtual std::vector<double> gradients(std::span<const std::uint32_t> samples) = 0;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -57,5 +58,9 @@ inline constexpr std::int64_t parameter_alignment = 16;
 
 /// The plan of a network.
 ExecutionPlan make_plan(const Network& network);
+
+/// The operation whose input is a sample's code, what the network has made of the sample: the last dense one (of a
+/// classifier the layer that tells the classes apart, of an autoencoder the decoder). Throws Error where there is none.
+std::size_t code_operation(const ExecutionPlan& plan);
 
 }  // namespace touchstone

@@ -101,6 +101,16 @@ struct Evaluation {
 /// Evaluates a model. Throws Error where images and network do not fit.
 Evaluation evaluate(const Model& model, const SharedImageSet& images, const DeviceRequest& device = {});
 
+/// What a model makes of images before its last dense layer (see code_operation): a row of `size` values each.
+struct Codes {
+  std::int64_t count = 0;
+  std::int64_t size = 0;
+  std::vector<float> values;  ///< [count,size]
+};
+
+/// The codes of images, in their order. Throws Error where images and network do not fit, or the network has no codes.
+Codes encode(const Model& model, const SharedImageSet& images, const DeviceRequest& device = {});
+
 /// Class probabilities [images][classes] of a model for images of its input size.
 std::vector<std::vector<double>> predict(const Model& model, const SharedImageSet& images,
                                          const DeviceRequest& device = {});
