@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "host/check/network_check.h"
 #include "host/check/reference_operations.h"
 #include "host/check/rounded_tensor.h"
+#include "tests/forwarding_executor.h"
 #include "tests/tiny_data.h"
 #include "touchstone/error.h"
 #include "touchstone/model.h"
@@ -27,39 +29,28 @@ namespace {
 using testing::HasSubstr;
 
 /// An executor that scales what another gives: 1 is right.
-class ScaledExecutor final : public Executor {
+class ScaledExecutor final : public test::ForwardingExecutor {
  public:
   ScaledExecutor(std::unique_ptr<Executor> right, double gradient_scale, double rate_scale)
-      : right_(std::move(right)), gradient_scale_(gradient_scale), rate_scale_(rate_scale) {}
+      : ForwardingExecutor(std::move(right)), gradient_scale_(gradient_scale), rate_scale_(rate_scale) {}
 
-  [[nodiscard]] std::string device() const override { return "scaled"; }
-  void upload(Split split, SharedImageSet images) override { right_->upload(split, std::move(images)); }
-  [[nodiscard]] ExecutorState state() const override { return right_->state(); }
-  void set_state(const ExecutorState& state) override { right_->set_state(state); }
   Metrics train(const TrainingSteps& steps) override {
     std::vector<double> rates(steps.learning_rates.begin(), steps.learning_rates.end());
     for (double& rate : rates) rate *= rate_scale_;
     TrainingSteps scaled = steps;
     scaled.learning_rates = rates;
-    return right_->train(scaled);
-  }
-  Metrics evaluate(Split split, std::span<const std::uint32_t> samples) override {
-    return right_->evaluate(split, samples);
-  }
-  std::vector<float> logits(Split split, std::span<const std::uint32_t> samples) override {
-    return right_->logits(split, samples);
+    return right().train(scaled);
   }
   std::vector<float> codes(Split split, std::span<const std::uint32_t> samples) override {
     return right_->codes(split, samples);
   }
   std::vector<double> gradients(std::span<const std::uint32_t> samples) override {
-    std::vector<double> result = right_->gradients(samples);
+    std::vector<double> result = right().gradients(samples);
     for (double& gradient : result) gradient *= gradient_scale_;
     return result;
   }
 
  private:
-  std::unique_ptr<Executor> right_;
   double gradient_scale_;
   double rate_scale_;
 };
@@ -168,7 +159,7 @@ TEST(Trajectory, DriftIsADistance) {
 TEST(Check, KnowsItsNamesAndRefusesOthers) {
   const auto operations = make_reference_operations();
   const auto maker = [](const ExecutorSettings& settings) { return make_reference_executor(settings); };
-  EXPECT_EQ(check_names().size(), 18U);
+  EXPECT_EQ(check_names().size(), 23U);
   EXPECT_THROW(run_check(*operations, maker, {.names = {"conv3d"}}), UsageError);
 }
 

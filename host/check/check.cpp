@@ -17,7 +17,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* executor_name = "executor";
 constexpr const char* network_name = "network";
+
+/// The executor's promises are looked at in small mini-batches: they are about what happens between these.
+constexpr std::int64_t executor_batch_size = 16;
 
 void require_known(const std::vector<std::string>& names) {
   const std::vector<std::string> known = check_names();
@@ -70,6 +74,13 @@ Json to_json(const TrajectoryReport& report) {
   return json;
 }
 
+Json to_json(const PropertyReport& report) {
+  Json json;
+  json["property"] = report.property;
+  json["passed"] = report.problem.empty();
+  return json;
+}
+
 template <class Report>
 Json to_json(const std::vector<Report>& reports) {
   Json json = Json::array();
@@ -82,12 +93,14 @@ Json to_json(const std::vector<Report>& reports) {
 std::vector<std::string> check_names() {
   std::vector<std::string> names;
   for (const OperationCheck& check : operation_checks()) names.emplace_back(check.operation);
+  names.emplace_back(executor_name);
   names.emplace_back(network_name);
   return names;
 }
 
 bool CheckReport::passed() const {
-  return (!network || network->passed()) &&
+  const auto kept = [](const PropertyReport& report) { return report.problem.empty(); };
+  return (!network || network->passed()) && std::all_of(executor.begin(), executor.end(), kept) &&
          std::all_of(operations.begin(), operations.end(), [](const auto& report) { return report.failed_cases == 0; });
 }
 
@@ -103,9 +116,12 @@ CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_ex
       report.operations.push_back(sweep(check, operations, settings.range, observer.on_case));
     }
   }
-  if (wanted(settings, network_name)) {
-    const NetworkRun run{.network = Network::named("seed"), .training = load_mnist().training, .seed = report.seed};
-    report.network = check_network(run, make_executor, observer.on_stage);
+  if (!wanted(settings, executor_name) && !wanted(settings, network_name)) return report;
+  NetworkRun run{.network = Network::named("seed"), .training = load_mnist().training, .seed = report.seed};
+  if (wanted(settings, network_name)) report.network = check_network(run, make_executor, observer.on_stage);
+  if (wanted(settings, executor_name)) {
+    run.batch_size = executor_batch_size;
+    report.executor = check_executor(run, make_executor);
   }
   return report;
 }
@@ -123,6 +139,7 @@ nlohmann::ordered_json to_json(const CheckReport& report) {
   json["seed"] = report.seed;
   json["variants"] = report.variants;
   json["operations"] = to_json(report.operations);
+  json["executor"] = to_json(report.executor);
   json["gradients"] = report.network ? to_json(report.network->gradients) : Json(nullptr);
   json["trajectory"] = report.network ? to_json(report.network->trajectory) : Json(nullptr);
   json["passed"] = report.passed();

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "host/check/executor_check.h"
 #include "host/check/network_check.h"
 #include "host/check/sweep.h"
 #include "touchstone/device_operations.h"
@@ -19,7 +20,8 @@ struct CheckSettings {
   CaseRange range = {};
 };
 
-/// The operations, and "network": the gradients and the trajectory of a whole network.
+/// The operations, "executor": what executors promise beside right gradients, and "network": the gradients and the
+/// trajectory of a whole network.
 std::vector<std::string> check_names();
 
 /// How right a device is.
@@ -28,6 +30,7 @@ struct CheckReport {
   std::uint64_t seed = 1;
   std::vector<std::string> variants;
   std::vector<OperationReport> operations;
+  std::vector<PropertyReport> executor;
   std::optional<NetworkReport> network;
 
   [[nodiscard]] bool passed() const;
@@ -39,17 +42,17 @@ struct CheckObserver {
   StageObserver on_stage = {};
 };
 
-/// Checks single operations and the training of `seed` on MNIST. Throws UsageError for an unknown name.
+/// Checks single operations, the executor and the training of `seed` on MNIST. Throws UsageError for an unknown name.
 CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_executor, const CheckSettings& settings,
                       const CheckObserver& observer = {});
 
-/// The command that repeats one case, or with "network" the checks of the network.
+/// The command that repeats one case, or with "executor" or "network" all that belongs to it.
 std::string repeat_command(const CheckReport& report, const std::string& name,
                            std::optional<std::int64_t> case_index = std::nullopt);
 
-/// {"device", "operations": [{"operation", "cases", "failures", "worst_ratio", ...}], "gradients": [...],
-/// "trajectory": {...}, "passed"}. A ratio is null where it is infinite: what must be equal is not. The last two but
-/// one are null where the network was not checked.
+/// {"device", "operations": [{"operation", "cases", "failures", "worst_ratio", ...}], "executor": [...],
+/// "gradients": [...], "trajectory": {...}, "passed"}. A ratio is null where it is infinite: what must be equal is not.
+/// Gradients and trajectory are null where the network was not checked.
 nlohmann::ordered_json to_json(const CheckReport& report);
 
 }  // namespace touchstone::check

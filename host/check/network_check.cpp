@@ -231,7 +231,11 @@ GradientReport check_gradients(const Course& course, Executor& device, std::int6
   report.step = step;
   const Parameters parameters = device.state().parameters;
   ClearSamples samples(course);
-  Batch batch = gather(course, samples.next(parameters));
+  // A mini-batch and a half, as a device adds up the gradients of several.
+  Samples chosen = samples.next(parameters);
+  const Samples more = samples.next(parameters);
+  chosen.insert(chosen.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(more.size() / 2));
+  Batch batch = gather(course, std::move(chosen));
   report.passed_over = samples.put_off();
   const std::unique_ptr<Executor> reference = make_reference_executor(course.settings);
   start(course, *reference, parameters);

@@ -26,7 +26,7 @@ struct NetworkRun {
   std::int64_t batch_size = 64;
 };
 
-/// The gradients of one mini-batch, each against its own bound (see bounded_gradients.h). The mini-batch is made of the
+/// The gradients of a mini-batch and a half, each against its own bound (see bounded_gradients.h). They are made of the
 /// first samples of the run that have no close window, so that device and reference choose alike in every max-pool.
 struct GradientReport {
   std::int64_t step = 0;  ///< parameters are those after so many steps

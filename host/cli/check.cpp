@@ -58,6 +58,11 @@ void add_operation(const check::OperationReport& operation, report::Table& table
                  verdict(passed, style), operation.worst_shape + followed_text(operation.followed)});
 }
 
+void add_property(const check::PropertyReport& property, report::Table& table, const report::Style& style) {
+  const bool passed = property.problem.empty();
+  table.add_row({property.property, "1", passed ? "0" : "1", "", verdict(passed, style), ""});
+}
+
 void add_network(const check::NetworkReport& network, report::Table& table, const report::Style& style) {
   for (const check::GradientReport& gradients : network.gradients) {
     table.add_row({fmt::format("gradients of seed after {} steps", gradients.step), "1",
@@ -83,6 +88,11 @@ std::string failures_text(const check::CheckReport& report, const report::Style&
                           check::repeat_command(report, operation.operation, failure.case_index));
     }
   }
+  for (const check::PropertyReport& property : report.executor) {
+    if (property.problem.empty()) continue;
+    text += fmt::format("\n{}: {}\n  repeat with: {}\n", style.bold(property.property), property.problem,
+                        check::repeat_command(report, "executor"));
+  }
   if (!report.network || report.network->passed()) return text;
   const std::string repeat = fmt::format("  repeat with: {}\n", check::repeat_command(report, "network"));
   for (const check::GradientReport& gradients : report.network->gradients) {
@@ -106,6 +116,7 @@ std::string check_text(const check::CheckReport& report, const report::Style& st
                        {"", Align::left},
                        {"where", Align::left}});
   for (const check::OperationReport& operation : report.operations) add_operation(operation, table, style);
+  for (const check::PropertyReport& property : report.executor) add_property(property, table, style);
   if (report.network) add_network(*report.network, table, style);
   return table.to_string(style) + failures_text(report, style);
 }

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/check/executor_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "host/check/compare.h"
+#include "host/check/rounded_softmax.h"
+#include "host/reference/executor_support.h"
+#include "touchstone/error.h"
+#include "touchstone/model.h"
+#include "touchstone/random.h"
+
+namespace touchstone::check {
+namespace {
+
+using Samples = std::span<const std::uint32_t>;
+
+/// Mini-batches of a run of steps, and of an evaluation.
+constexpr std::int64_t batches = 4;
+
+/// Steps are counted over a whole training; these are not its first.
+constexpr std::int64_t first_step = 3;
+
+/// The images from `begin` on of another set.
+SharedImageSet images_from(const ImageSet& all, std::int64_t begin, std::int64_t count) {
+  const auto labels = all.labels.begin() + begin;
+  return std::make_shared<ImageSet>(ImageSet{.count = count,
+                                             .shape = all.shape,
+                                             .pixels = PixelBuffer(all.image(begin), all.image(begin + count)),
+                                             .labels = {labels, labels + count}});
+}
+
+/// All properties of one executor; each begins at the same state.
+class Promises {
+ public:
+  Promises(const NetworkRun& run, const ExecutorMaker& make_executor) : batch_size_(run.batch_size) {
+    const std::int64_t count = batches * batch_size_ - batch_size_ / 3;
+    if (run.training->count < 2 * count) {
+      throw Error(
+          fmt::format("check: the promises of an executor are looked at with {} images, the training set has {}",
+                      2 * count, run.training->count));
+    }
+    const ExecutorSettings settings{make_plan(run.network), compute_normalisation(*run.training),
+                                    OptimizerSettings{.kind = OptimizerKind::adam}, batch_size_};
+    executor_ = make_executor(settings);
+    sets_ = {images_from(*run.training, 0, count), images_from(*run.training, count, count)};
+    executor_->upload(Split::training, sets_[0]);
+    executor_->upload(Split::test, sets_[1]);
+    samples_ = shuffled_order(run.seed, RandomPurpose::shuffle, 1, static_cast<std::uint32_t>(count));
+    const std::vector<float> drawn = initial_parameters(run.network, run.seed);
+    initial_.parameters.assign(drawn.begin(), drawn.end());
+    initial_.optimizer_slots.assign(static_cast<std::size_t>(settings.optimizer.slots()),
+                                    std::vector<double>(drawn.size()));
+    for (std::int64_t step = 0; step < batches; ++step) {
+      learning_rates_.push_back(0.001 * static_cast<double>(batches - step));
+    }
+  }
+
+  /// Logits asked for at once and mini-batch by mini-batch.
+  [[nodiscard]] std::string batched_logits(Split split) {
+    executor_->set_state(initial_);
+    const std::vector<float> at_once = executor_->logits(split, samples_);
+    std::vector<float> one_by_one;
+    for (std::int64_t i = 0; i < batches; ++i) {
+      const std::vector<float> part = executor_->logits(split, batch(i));
+      one_by_one.insert(one_by_one.end(), part.begin(), part.end());
+    }
+    for (std::size_t i = 0; i < one_by_one.size(); ++i) {
+      if (i >= at_once.size() || !(at_once[i] == one_by_one[i])) {
+        return fmt::format("logit[{}] of the {} set is {:.9g} among all samples, {:.9g} in its mini-batch", i,
+                           to_string(split), i < at_once.size() ? at_once[i] : 0.0F, one_by_one[i]);
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string evaluation(Split split) {
+    executor_->set_state(initial_);
+    return difference(executor_->evaluate(split, samples_), split, samples_);
+  }
+
+  /// The metrics of each step, and that a run of all steps gives their sums and the same state.
+  [[nodiscard]] std::string steps() {
+    executor_->set_state(initial_);
+    Metrics sum;
+    for (std::int64_t step = 0; step < batches; ++step) {
+      const ExecutorState before = executor_->state();
+      const Metrics metrics = train(step, step + 1);
+      const ExecutorState after = executor_->state();
+      executor_->set_state(before);
+      if (std::string problem = difference(metrics, Split::training, batch(step)); !problem.empty()) {
+        return fmt::format("step {}: {}", first_step + step, problem);
+      }
+      executor_->set_state(after);
+      sum += metrics;
+    }
+    const ExecutorState one_by_one = executor_->state();
+    executor_->set_state(initial_);
+    const Metrics at_once = train(0, batches);
+    if (at_once.correct != sum.correct || at_once.count != sum.count ||
+        error_ratio(at_once.loss_sum, sum.loss_sum, addition_bound(sum.loss_sum)) > 1) {
+      return fmt::format("{} steps at once: loss {:.12g}, {} of {} correct; one at a time: {:.12g}, {} of {}", batches,
+                         at_once.loss_sum, at_once.correct, at_once.count, sum.loss_sum, sum.correct, sum.count);
+    }
+    return difference(executor_->state(), one_by_one);
+  }
+
+  /// With parameters that are NaN every step's loss is; the first is to be reported.
+  [[nodiscard]] std::string non_finite_loss() {
+    ExecutorState spoilt = initial_;
+    std::fill(spoilt.parameters.begin(), spoilt.parameters.end(), std::numeric_limits<double>::quiet_NaN());
+    executor_->set_state(spoilt);
+    const std::int64_t reported = train(0, batches).first_non_finite_step;
+    return reported == first_step ? std::string()
+                                  : fmt::format("the loss of step {} was NaN, reported is {}", first_step, reported);
+  }
+
+ private:
+  [[nodiscard]] Samples batch(std::int64_t index) const { return steps_samples(index, index + 1); }
+
+  [[nodiscard]] Samples steps_samples(std::int64_t begin, std::int64_t end) const {
+    const auto first = static_cast<std::size_t>(begin * batch_size_);
+    const std::size_t last = std::min(static_cast<std::size_t>(end * batch_size_), samples_.size());
+    return Samples(samples_).subspan(first, last - first);
+  }
+
+  /// Some of the steps.
+  [[nodiscard]] Metrics train(std::int64_t begin, std::int64_t end) {
+    const auto count = static_cast<std::size_t>(end - begin);
+    return executor_->train(
+        {.samples = steps_samples(begin, end),
+         .batch_size = batch_size_,
+         .learning_rates = std::span(learning_rates_).subspan(static_cast<std::size_t>(begin), count),
+         .first_step = first_step + begin});
+  }
+
+  /// What metrics and the device's own logits disagree in.
+  [[nodiscard]] std::string difference(const Metrics& metrics, Split split, Samples samples) {
+    const std::vector<float> logits = executor_->logits(split, samples);
+    const std::vector<std::uint8_t>& labels = sets_.at(static_cast<std::size_t>(split))->labels;
+    const std::size_t classes = logits.size() / samples.size();
+    Rounded loss;
+    std::int64_t correct = 0;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const auto row = std::span(logits).subspan(i * classes, classes);
+      const std::uint8_t label = labels[samples[i]];
+      const std::vector<Rounded> exact = as_rounded(row);
+      const Rounded one = softmax_cross_entropy(exact, label, Rounded::exact(1)).loss;
+      loss.value += one.value;
+      loss.error += one.error;
+      correct += std::max_element(row.begin(), row.end()) - row.begin() == label ? 1 : 0;
+    }
+    if (metrics.correct != correct || metrics.count != static_cast<std::int64_t>(samples.size())) {
+      return fmt::format("by the {} logits {} of {} are correct, reported are {} of {}", to_string(split), correct,
+                         samples.size(), metrics.correct, metrics.count);
+    }
+    const double bound = loss.error + addition_bound(loss.value);
+    if (error_ratio(metrics.loss_sum, loss.value, bound) > 1) {
+      return fmt::format("by the {} logits the loss is {:.9g}, reported is {:.9g}, bound {:.3g}", to_string(split),
+                         loss.value, metrics.loss_sum, bound);
+    }
+    return {};
+  }
+
+  [[nodiscard]] static std::string difference(const ExecutorState& at_once, const ExecutorState& one_by_one) {
+    for (std::size_t i = 0; i < one_by_one.parameters.size(); ++i) {
+      if (!(at_once.parameters[i] == one_by_one.parameters[i])) {
+        return fmt::format("parameter[{}] is {:.9g} after {} steps at once, {:.9g} after one at a time", i,
+                           at_once.parameters[i], batches, one_by_one.parameters[i]);
+      }
+    }
+    return at_once.optimizer_slots == one_by_one.optimizer_slots
+               ? std::string()
+               : fmt::format("the optimizer's state after {} steps at once is another than one at a time", batches);
+  }
+
+  /// Logits as the device had them: rounded once where it computes in double precision.
+  [[nodiscard]] std::vector<Rounded> as_rounded(std::span<const float> logits) const {
+    std::vector<Rounded> rounded(logits.size());
+    std::transform(logits.begin(), logits.end(), rounded.begin(), [this](float logit) {
+      return executor_->double_precision() ? Rounded::constant(logit) : Rounded::exact(logit);
+    });
+    return rounded;
+  }
+
+  /// What adding the samples' losses, none of them negative, in double precision and in any order may lose.
+  [[nodiscard]] double addition_bound(double sum) const {
+    return static_cast<double>(samples_.size()) * std::numeric_limits<double>::epsilon() * sum;
+  }
+
+  std::int64_t batch_size_;
+  std::unique_ptr<Executor> executor_;
+  std::vector<SharedImageSet> sets_;  // by Split
+  std::vector<std::uint32_t> samples_;
+  std::vector<double> learning_rates_;
+  ExecutorState initial_;
+};
+
+}  // namespace
+
+std::vector<PropertyReport> check_executor(const NetworkRun& run, const ExecutorMaker& make_executor) {
+  Promises promises(run, make_executor);
+  return {{"logits of several mini-batches, training set", promises.batched_logits(Split::training)},
+          {"logits of several mini-batches, test set", promises.batched_logits(Split::test)},
+          {"metrics of an evaluation, training set", promises.evaluation(Split::training)},
+          {"metrics of an evaluation, test set", promises.evaluation(Split::test)},
+          {"several steps at once", promises.steps()},
+          {"a loss that is not finite", promises.non_finite_loss()}};
+}
+
+}  // namespace touchstone::check
