@@ -28,6 +28,9 @@ class ForwardingExecutor : public Executor {
   std::vector<float> logits(Split split, std::span<const std::uint32_t> samples) override {
     return right_->logits(split, samples);
   }
+  std::vector<float> codes(Split split, std::span<const std::uint32_t> samples) override {
+    return right_->codes(split, samples);
+  }
   std::vector<double> gradients(std::span<const std::uint32_t> samples) override { return right_->gradients(samples); }
 
  protected:

@@ -79,6 +79,9 @@ constexpr std::array conv2d_edges = {
     NamedShape<Conv2dShape>{"63 samples", {63, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}},
     NamedShape<Conv2dShape>{"64 samples", {64, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}},
     NamedShape<Conv2dShape>{"65 samples", {65, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}},
+    // So large that a block of the filter gradient has several samples, and the last block fewer.
+    NamedShape<Conv2dShape>{"65 samples of many channels", {65, 205, 1, 2, 65, 1, 1, 1, 1, 0, 0}},
+    NamedShape<Conv2dShape>{"65 samples of many taps", {65, 22, 3, 4, 33, 3, 4, 1, 1, 0, 0}},
     NamedShape<Conv2dShape>{"36,864 positions", {64, 1, 26, 28, 1, 3, 5, 1, 1, 0, 0}},
     NamedShape<Conv2dShape>{"one channel to one filter", {4, 1, 12, 11, 1, 3, 5, 1, 1, 0, 0}},
 };
