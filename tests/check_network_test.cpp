@@ -41,9 +41,6 @@ class ScaledExecutor final : public test::ForwardingExecutor {
     scaled.learning_rates = rates;
     return right().train(scaled);
   }
-  std::vector<float> codes(Split split, std::span<const std::uint32_t> samples) override {
-    return right_->codes(split, samples);
-  }
   std::vector<double> gradients(std::span<const std::uint32_t> samples) override {
     std::vector<double> result = right().gradients(samples);
     for (double& gradient : result) gradient *= gradient_scale_;
