@@ -10,11 +10,13 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "host/check/compare.h"
+#include "host/check/rounded_optimizer.h"
 #include "host/check/rounded_softmax.h"
 #include "host/reference/executor_support.h"
 #include "touchstone/error.h"
@@ -27,7 +29,7 @@ namespace {
 using Samples = std::span<const std::uint32_t>;
 
 /// Mini-batches of a run of steps, and of an evaluation.
-constexpr std::int64_t batches = 4;
+constexpr std::int64_t batches = 3;
 
 /// Steps are counted over a whole training; these are not its first.
 constexpr std::int64_t first_step = 3;
@@ -44,15 +46,16 @@ SharedImageSet images_from(const ImageSet& all, std::int64_t begin, std::int64_t
 /// All properties of one executor; each begins at the same state.
 class Promises {
  public:
-  Promises(const NetworkRun& run, const ExecutorMaker& make_executor) : batch_size_(run.batch_size) {
+  Promises(const NetworkRun& run, const ExecutorMaker& make_executor, const OptimizerSettings& optimizer)
+      : optimizer_(optimizer), batch_size_(run.batch_size) {
     const std::int64_t count = batches * batch_size_ - batch_size_ / 3;
     if (run.training->count < 2 * count) {
       throw Error(
           fmt::format("check: the promises of an executor are looked at with {} images, the training set has {}",
                       2 * count, run.training->count));
     }
-    const ExecutorSettings settings{make_plan(run.network), compute_normalisation(*run.training),
-                                    OptimizerSettings{.kind = OptimizerKind::adam}, batch_size_};
+    const ExecutorSettings settings{make_plan(run.network), compute_normalisation(*run.training), optimizer_,
+                                    batch_size_};
     executor_ = make_executor(settings);
     sets_ = {images_from(*run.training, 0, count), images_from(*run.training, count, count)};
     executor_->upload(Split::training, sets_[0]);
@@ -126,6 +129,26 @@ class Promises {
                                   : fmt::format("the loss of step {} was NaN, reported is {}", first_step, reported);
   }
 
+  /// A step, and the rule on the gradients of its mini-batch.
+  [[nodiscard]] std::string rule() {
+    executor_->set_state(initial_);
+    const std::vector<double> gradients = executor_->gradients(batch(0));
+    static_cast<void>(train(0, 1));
+    const ExecutorState got = executor_->state();
+    const OptimizerStep step{.learning_rate = learning_rates_[0], .step = first_step};
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      const RoundedState before{Rounded::exact(initial_.parameters[i]), {}, {}};
+      const RoundedState after = optimizer_step(optimizer_, step, before, Rounded::exact(gradients[i]));
+      std::string problem = difference("parameter", i, got.parameters[i], after.parameter);
+      if (problem.empty()) problem = difference("the first moment", i, got.optimizer_slots[0][i], after.first_moment);
+      if (problem.empty() && got.optimizer_slots.size() > 1) {
+        problem = difference("the second moment", i, got.optimizer_slots[1][i], after.second_moment);
+      }
+      if (!problem.empty()) return problem;
+    }
+    return {};
+  }
+
  private:
   [[nodiscard]] Samples batch(std::int64_t index) const { return steps_samples(index, index + 1); }
 
@@ -173,6 +196,13 @@ class Promises {
     return {};
   }
 
+  [[nodiscard]] static std::string difference(std::string_view name, std::size_t index, double got,
+                                              const Rounded& expected) {
+    if (error_ratio(got, expected.value, expected.error) <= 1) return {};
+    return fmt::format("{}[{}]: expected {:.9g}, got {:.9g}, bound {:.3g}", name, index, expected.value, got,
+                       expected.error);
+  }
+
   [[nodiscard]] static std::string difference(const ExecutorState& at_once, const ExecutorState& one_by_one) {
     for (std::size_t i = 0; i < one_by_one.parameters.size(); ++i) {
       if (!(at_once.parameters[i] == one_by_one.parameters[i])) {
@@ -199,6 +229,7 @@ class Promises {
     return static_cast<double>(samples_.size()) * std::numeric_limits<double>::epsilon() * sum;
   }
 
+  OptimizerSettings optimizer_;
   std::int64_t batch_size_;
   std::unique_ptr<Executor> executor_;
   std::vector<SharedImageSet> sets_;  // by Split
@@ -210,13 +241,21 @@ class Promises {
 }  // namespace
 
 std::vector<PropertyReport> check_executor(const NetworkRun& run, const ExecutorMaker& make_executor) {
-  Promises promises(run, make_executor);
-  return {{"logits of several mini-batches, training set", promises.batched_logits(Split::training)},
-          {"logits of several mini-batches, test set", promises.batched_logits(Split::test)},
-          {"metrics of an evaluation, training set", promises.evaluation(Split::training)},
-          {"metrics of an evaluation, test set", promises.evaluation(Split::test)},
-          {"several steps at once", promises.steps()},
-          {"a loss that is not finite", promises.non_finite_loss()}};
+  Promises promises(run, make_executor, {.kind = OptimizerKind::adam});
+  std::vector<PropertyReport> reports{
+      {"logits of several mini-batches, training set", promises.batched_logits(Split::training)},
+      {"logits of several mini-batches, test set", promises.batched_logits(Split::test)},
+      {"metrics of an evaluation, training set", promises.evaluation(Split::training)},
+      {"metrics of an evaluation, test set", promises.evaluation(Split::test)},
+      {"several steps at once", promises.steps()},
+      {"a loss that is not finite", promises.non_finite_loss()}};
+  for (const OptimizerSettings& optimizer : {OptimizerSettings{.kind = OptimizerKind::sgd, .momentum = 0.9},
+                                             OptimizerSettings{.kind = OptimizerKind::adam, .weight_decay = 0.01},
+                                             OptimizerSettings{.kind = OptimizerKind::adamw, .weight_decay = 0.01}}) {
+    reports.push_back(
+        {fmt::format("a step of {}", to_string(optimizer.kind)), Promises(run, make_executor, optimizer).rule()});
+  }
+  return reports;
 }
 
 }  // namespace touchstone::check

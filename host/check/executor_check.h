@@ -19,9 +19,10 @@ struct PropertyReport {
 /// - loss and accuracy of an evaluation, and of each step, are those of the device's own logits, whose loss is bounded
 ///   by its roundings (rounded_softmax.h);
 /// - several steps at once leave the same bits as one at a time, whatever their learning rates;
-/// - a loss that is NaN is reported with its step.
+/// - a loss that is NaN is reported with its step;
+/// - a step is the rule of its optimizer, applied to the device's own gradients (rounded_optimizer.h).
 ///
-/// They need no reference for the network, so no window is too close for them. The optimizer is Adam, whose steps
+/// They need no reference for the network, so no window is too close for them. All but the last use Adam, whose steps
 /// depend on their number. Throws Error where `run` has too few images for a training and a test set.
 std::vector<PropertyReport> check_executor(const NetworkRun& run, const ExecutorMaker& make_executor);
 

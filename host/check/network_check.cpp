@@ -25,6 +25,10 @@
 namespace touchstone::check {
 namespace {
 
+/// Gradients are those of so many mini-batches, half of the last left out: a device adds up the gradients of several,
+/// and of what it cuts a large one into.
+constexpr std::int64_t gradient_batches = 3;
+
 using Parameters = std::vector<double>;
 using Trajectory = std::vector<Parameters>;
 
@@ -43,9 +47,10 @@ struct Course {
         order(shuffled_order(run.seed, RandomPurpose::shuffle, 1, static_cast<std::uint32_t>(run.training->count))),
         learning_rate(run.network.recipe().learning_rate),
         steps(run.steps) {
-    if (training->count < steps * settings.batch_size) {
-      throw Error(fmt::format("check: {} steps of {} samples need {} images, the training set has {}", steps,
-                              settings.batch_size, steps * settings.batch_size, training->count));
+    const std::int64_t batches = std::max(steps, gradient_batches);
+    if (training->count < batches * settings.batch_size) {
+      throw Error(fmt::format("check: {} mini-batches of {} samples need {} images, the training set has {}", batches,
+                              settings.batch_size, batches * settings.batch_size, training->count));
     }
   }
 };
@@ -231,10 +236,12 @@ GradientReport check_gradients(const Course& course, Executor& device, std::int6
   report.step = step;
   const Parameters parameters = device.state().parameters;
   ClearSamples samples(course);
-  // A mini-batch and a half, as a device adds up the gradients of several.
-  Samples chosen = samples.next(parameters);
-  const Samples more = samples.next(parameters);
-  chosen.insert(chosen.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(more.size() / 2));
+  Samples chosen;
+  for (std::int64_t i = 0; i < gradient_batches; ++i) {
+    const Samples more = samples.next(parameters);
+    chosen.insert(chosen.end(), more.begin(), more.end());
+  }
+  chosen.resize(chosen.size() - static_cast<std::size_t>(course.settings.batch_size / 2));
   Batch batch = gather(course, std::move(chosen));
   report.passed_over = samples.put_off();
   const std::unique_ptr<Executor> reference = make_reference_executor(course.settings);

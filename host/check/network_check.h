@@ -26,8 +26,8 @@ struct NetworkRun {
   std::int64_t batch_size = 64;
 };
 
-/// The gradients of a mini-batch and a half, each against its own bound (see bounded_gradients.h). They are made of the
-/// first samples of the run that have no close window, so that device and reference choose alike in every max-pool.
+/// The gradients of two and a half mini-batches, each against its own bound (see bounded_gradients.h). They are made of
+/// the first samples of the run that have no close window, so that device and reference choose alike in every max-pool.
 struct GradientReport {
   std::int64_t step = 0;  ///< parameters are those after so many steps
   std::int64_t parameters = 0;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -10,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "host/check/operation_checks.h"
-#include "host/check/rounded.h"
+#include "host/check/rounded_optimizer.h"
 #include "host/check/shapes.h"
 #include "touchstone/optimizer.h"
 
@@ -25,55 +24,6 @@ struct StepInputs {
   GuardedArray<float> parameters;
   GuardedArray<float> first_moment;
   GuardedArray<float> second_moment;
-};
-
-/// One element of an optimizer's state after a step, with bounds.
-struct RoundedState {
-  Rounded parameter;
-  Rounded first_moment;
-  Rounded second_moment;
-};
-
-/// The rules of touchstone/optimizer.h, every float32 operation of them counted. Constants are computed in double
-/// precision and rounded once.
-class RoundedRule {
- public:
-  RoundedRule(const OptimizerSettings& settings, const OptimizerStep& step) : settings_(settings), step_(step) {}
-
-  [[nodiscard]] RoundedState sgd(const RoundedState& before, const Rounded& gradient) const {
-    const Rounded buffer =
-        Rounded::constant(settings_.momentum) * before.first_moment + decayed(gradient, before.parameter);
-    return {before.parameter - Rounded::constant(step_.learning_rate) * buffer, buffer, {}};
-  }
-
-  [[nodiscard]] RoundedState adam(const RoundedState& before, const Rounded& gradient) const {
-    return adam_step(before, decayed(gradient, before.parameter));
-  }
-
-  [[nodiscard]] RoundedState adamw(RoundedState before, const Rounded& gradient) const {
-    before.parameter = before.parameter * Rounded::constant(1 - step_.learning_rate * settings_.weight_decay);
-    return adam_step(before, gradient);
-  }
-
- private:
-  [[nodiscard]] Rounded decayed(const Rounded& gradient, const Rounded& parameter) const {
-    return gradient + Rounded::constant(settings_.weight_decay) * parameter;
-  }
-
-  [[nodiscard]] RoundedState adam_step(const RoundedState& before, const Rounded& gradient) const {
-    const auto t = static_cast<double>(step_.step);
-    const Rounded step_size = Rounded::constant(step_.learning_rate / (1 - std::pow(settings_.beta1, t)));
-    const Rounded correction = Rounded::constant(std::sqrt(1 - std::pow(settings_.beta2, t)));
-    const Rounded first =
-        Rounded::constant(settings_.beta1) * before.first_moment + Rounded::constant(1 - settings_.beta1) * gradient;
-    const Rounded second = Rounded::constant(settings_.beta2) * before.second_moment +
-                           Rounded::constant(1 - settings_.beta2) * gradient * gradient;
-    const Rounded denominator = sqrt(second) / correction + Rounded::constant(settings_.epsilon);
-    return {before.parameter - step_size * first / denominator, first, second};
-  }
-
-  OptimizerSettings settings_;
-  OptimizerStep step_;
 };
 
 class OptimizerTrial final : public Trial {
@@ -141,18 +91,9 @@ class OptimizerTrial final : public Trial {
   }
 
   [[nodiscard]] RoundedState bounded_step(std::int64_t i) const {
-    const RoundedRule rule(inputs_.settings, inputs_.step);
     const RoundedState before{Rounded::exact(inputs_.parameters[i]), Rounded::exact(inputs_.first_moment[i]),
                               Rounded::exact(inputs_.second_moment[i])};
-    const Rounded gradient = Rounded::exact(inputs_.gradients[i]);
-    switch (inputs_.settings.kind) {
-      case OptimizerKind::sgd:
-        return rule.sgd(before, gradient);
-      case OptimizerKind::adam:
-        return rule.adam(before, gradient);
-      default:
-        return rule.adamw(before, gradient);
-    }
+    return optimizer_step(inputs_.settings, inputs_.step, before, Rounded::exact(inputs_.gradients[i]));
   }
 
   bool exact_;
