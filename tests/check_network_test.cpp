@@ -180,6 +180,11 @@ TEST(Check, ReportsAsJson) {
   EXPECT_TRUE(to_json(report)["operations"][0]["worst_ratio"].is_null());
   EXPECT_EQ(repeat_command(report, "sgd", 57),
             "touchstone check --device reference --operation sgd --seed 1 --case 57");
+  report.network.emplace().trajectory.steps = 50;
+  EXPECT_EQ(repeat_command(report, "network"), "touchstone check --device reference --operation network --seed 1");
+  report.network->trajectory.steps = 200;
+  EXPECT_EQ(repeat_command(report, "network"),
+            "touchstone check --device reference --operation network --seed 1 --steps 200");
 }
 
 }  // namespace

@@ -118,7 +118,10 @@ CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_ex
     }
   }
   if (!wanted(settings, executor_name) && !wanted(settings, network_name)) return report;
-  NetworkRun run{.network = Network::named("seed"), .training = load_mnist().training, .seed = report.seed};
+  NetworkRun run{.network = Network::named("seed"),
+                 .training = load_mnist().training,
+                 .seed = report.seed,
+                 .steps = settings.steps};
   if (wanted(settings, network_name)) report.network = check_network(run, make_executor, observer.on_stage);
   if (wanted(settings, executor_name)) {
     run.batch_size = executor_batch_size;
@@ -131,6 +134,9 @@ std::string repeat_command(const CheckReport& report, const std::string& name, s
   std::string command =
       fmt::format("touchstone check --device {} --operation {} --seed {}", report.device, name, report.seed);
   if (case_index) command += fmt::format(" --case {}", *case_index);
+  if (name == network_name && report.network && report.network->trajectory.steps != NetworkRun::default_steps) {
+    command += fmt::format(" --steps {}", report.network->trajectory.steps);
+  }
   return command;
 }
 

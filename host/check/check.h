@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ namespace touchstone::check {
 struct CheckSettings {
   std::vector<std::string> names = {};  ///< of check_names(); empty: all
   CaseRange range = {};
+  std::int64_t steps = NetworkRun::default_steps;  ///< of the trajectory
 };
 
 /// The operations, "executor": what executors promise beside right gradients, and "network": the gradients and the

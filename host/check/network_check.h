@@ -19,10 +19,12 @@ using ExecutorMaker = std::function<std::unique_ptr<Executor>(const ExecutorSett
 /// What the checks of a whole network run: training of `network` on `training`, mini-batch after mini-batch in the
 /// order of the first epoch.
 struct NetworkRun {
+  static constexpr std::int64_t default_steps = 50;
+
   Network network;
   SharedImageSet training;
   std::uint64_t seed = 1;
-  std::int64_t steps = 50;
+  std::int64_t steps = default_steps;
   std::int64_t batch_size = 64;
 };
 

@@ -38,6 +38,7 @@ struct CheckOptions {
   std::vector<std::string> operations;
   std::optional<std::int64_t> cases;
   std::optional<std::int64_t> only_case;
+  std::optional<std::int64_t> steps;
 };
 
 /// A ratio of an error to its bound: "0.48", "1.2e+06", or that something is unequal that has no bound.
@@ -159,6 +160,7 @@ int run_check(const CheckOptions& options, const GlobalOptions& global, const Co
   settings.range.seed = global.seed.value_or(settings.range.seed);
   settings.range.cases = options.cases.value_or(settings.range.cases);
   settings.range.only = options.only_case;
+  settings.steps = options.steps.value_or(settings.steps);
 
   const std::unique_ptr<DeviceOperations> operations = check::make_operations(device);
   const auto make_device = [&device](const ExecutorSettings& executor) { return make_executor(device, executor); };
@@ -207,6 +209,7 @@ Command define_check(CLI::App& program) {
   add_operations(*app, options->operations);
   add_whole(*app, "--cases", options->cases, {1, 1'000'000}, "Shapes an operation")->group("Check")->default_str("200");
   add_whole(*app, "--case", options->only_case, {0, 1'000'000}, "Run this case alone")->group("Check");
+  add_whole(*app, "--steps", options->steps, {1, 500}, "Steps of the trajectory")->group("Check")->default_str("50");
   return {app, [options](const GlobalOptions& global, const Console& console) {
             return run_check(*options, global, console);
           }};
