@@ -31,13 +31,18 @@ function(touchstone_known_architectures nvcc result)
   set(${result} ${architectures} ${newest} PARENT_SCOPE)
 endfunction()
 
-# Finds nvcc: as the caller says, on the PATH, or where NVIDIA's packages put it. Leaves `result` empty where it is not.
+# Finds nvcc: as the caller says, on the PATH, where NVIDIA's packages put it, or where scripts/get-cuda-toolkit does.
+# Leaves `result` empty where it is not.
 function(touchstone_find_nvcc result)
   if(CMAKE_CUDA_COMPILER)
     set(${result} "${CMAKE_CUDA_COMPILER}" PARENT_SCOPE)
     return()
   endif()
-  find_program(TOUCHSTONE_NVCC nvcc HINTS ENV CUDACXX ENV CUDA_PATH ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin)
+  find_program(
+    TOUCHSTONE_NVCC nvcc
+    HINTS ENV CUDACXX ENV CUDA_PATH ENV CUDA_HOME
+    PATHS /usr/local/cuda "${PROJECT_SOURCE_DIR}/build/cuda-toolkit"
+    PATH_SUFFIXES bin)
   mark_as_advanced(TOUCHSTONE_NVCC)
   if(TOUCHSTONE_NVCC)
     set(${result} "${TOUCHSTONE_NVCC}" PARENT_SCOPE)
@@ -55,7 +60,7 @@ elseif(NOT TOUCHSTONE_CUDA STREQUAL "OFF")
     set(TOUCHSTONE_CUDA_ENABLED ON)
   elseif(TOUCHSTONE_CUDA STREQUAL "ON")
     message(FATAL_ERROR "TOUCHSTONE_CUDA is ON, but nvcc is neither on the PATH nor in /usr/local/cuda/bin: install the "
-                        "CUDA Toolkit, set CMAKE_CUDA_COMPILER, or configure with -DTOUCHSTONE_CUDA=OFF")
+                        "CUDA Toolkit, run scripts/get-cuda-toolkit, set CMAKE_CUDA_COMPILER, or configure with -DTOUCHSTONE_CUDA=OFF")
   else()
     message(STATUS "nvcc was not found: the CUDA backend is left out (the emulated device is built all the same)")
   endif()

@@ -145,8 +145,10 @@ const char* cublasGetStatusString(cublasStatus_t status) {
 cublasStatus_t cublasCreate(cublasHandle_t* handle) {
   *handle = nullptr;
   return status_of(Device::get().guarded([&] {
+#ifdef TOUCHSTONE_OPENBLAS
     // One thread: the same bits on any machine, and no threads besides those of the emulation.
     openblas_set_num_threads(1);
+#endif
     *handle = new cublasContext;
   }));
 }

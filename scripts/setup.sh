@@ -10,6 +10,8 @@
 
 build=${root:?}/build/launcher
 program=$build/host/cli/touchstone
+# Where scripts/get-cuda-toolkit puts what it brings.
+fetched_toolkit=$root/build/cuda-toolkit
 lock_file=$build.lock
 build_log=$build/build.log
 package_log=$build/packages.log
@@ -35,11 +37,34 @@ die() {
 # Builds the program, unless it is newer than all it is made of.
 ensure_program() {
   program_is_current && return
+  offer_cuda_compiler
   begin_build
   # Another process may have built it while this one waited.
   program_is_current || build touchstone_program OFF "${packages[@]}"
   end_build
 }
+
+# Brings a CUDA compiler where there is none.
+ensure_cuda_compiler() {
+  describe_build
+  [[ -n $nvcc ]] || "$root/scripts/get-cuda-toolkit"
+}
+
+# Where there is a GPU and no CUDA compiler, asks whether to bring one, or where nobody can be asked says how to.
+offer_cuda_compiler() {
+  describe_build
+  [[ ${TOUCHSTONE_CUDA:-AUTO} != OFF && -z $nvcc ]] && has_gpu || return 0
+  if [[ ! -t 0 || ! -t 2 ]]; then
+    say "there is a GPU, but no nvcc to build for it: ./touchstone --with-cuda brings one"
+    return
+  fi
+  local answer
+  read -r -p "touchstone: there is a GPU, but no nvcc to build for it. Download one from PyPI (0.5 GB)? [y/N] " answer
+  [[ $answer != [yY]* ]] || ensure_cuda_compiler
+}
+
+# Whether the NVIDIA driver shows a GPU.
+has_gpu() { compgen -G '/proc/driver/nvidia/gpus/*' >/dev/null || [[ -e /dev/nvidia0 ]]; }
 
 # Builds the program and all tests.
 ensure_tests() {
@@ -62,7 +87,8 @@ folder_fits() {
   [[ ${old[0]:-} == "$root" && ${old[1]:-} == "$system" && (-n ${old[2]:-} || -z $nvcc) ]]
 }
 
-# Sets `system` (distribution and release) and `nvcc` (the one on PATH, else where NVIDIA's packages put it, or empty).
+# Sets `system` (distribution and release) and `nvcc` (the one on PATH, else where NVIDIA's packages put it, else the one
+# that scripts/get-cuda-toolkit has brought, or empty).
 describe_build() {
   local key value
   system=''
@@ -72,9 +98,12 @@ describe_build() {
     done </etc/os-release
   fi
   nvcc=$(type -P nvcc || true)
-  if [[ -z $nvcc && -x /usr/local/cuda/bin/nvcc ]]; then
-    nvcc=/usr/local/cuda/bin/nvcc
-  fi
+  local place
+  for place in /usr/local/cuda "$fetched_toolkit"; do
+    if [[ -z $nvcc && -x $place/bin/nvcc ]]; then
+      nvcc=$place/bin/nvcc
+    fi
+  done
 }
 
 # One build at a time. The lock goes with the last process that holds it, so an interrupted build leaves none behind.
