@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include <cuda_profiler_api.h>
+
 #include "kernels/accuracy.h"
 #include "kernels/check.h"
 #include "kernels/device.h"
@@ -12,6 +14,7 @@
 #include "kernels/optimizer.h"
 #include "kernels/profiling.h"
 #include "kernels/softmax_cross_entropy.h"
+#include "touchstone/operation_cost.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
@@ -217,13 +220,32 @@ std::vector<double> CudaExecutor::gradients(Samples samples) {
     const auto batch = static_cast<std::int64_t>(batch_of(samples, settings_.batch_size, i).size());
     queue_batch(Split::training, batch);
     queue_loss(batch, 1.0 / static_cast<double>(samples.size()), true);
-    tensors_->pass.backward(batch, tensors_->parameters.data(), tensors_->gradients.data(), blas_.get(), stream_.get());
+    tensors_->pass.backward(batch, tensors_->parameters.data(), tensors_->gradients.data(), blas_.get(), stream_.get(),
+                            recorder_.get());
     advance(tensors_->cursor.data(), batch, stream_.get());
     const std::vector<float> part = download(tensors_->gradients.data(), total.size(), stream_.get());
     std::transform(total.begin(), total.end(), part.begin(), total.begin(), std::plus<>());
   }
   finish();
   return total;
+}
+
+void CudaExecutor::start_recording() {
+  use_device(options_.index);
+  finish();
+  check(cudaProfilerStart(), "cudaProfilerStart");
+  recorder_ = std::make_unique<EventRecorder>(stream_.get());
+}
+
+std::vector<RecordedOperation> CudaExecutor::stop_recording() {
+  use_device(options_.index);
+  const std::unique_ptr<EventRecorder> recorder = std::move(recorder_);
+  if (!recorder) {
+    return {};
+  }
+  std::vector<RecordedOperation> operations = recorder->finish();
+  check(cudaProfilerStop(), "cudaProfilerStop");
+  return operations;
 }
 
 // Room for a run of so many samples and steps. Graphs that were captured for smaller buffers are dropped with them.
@@ -271,7 +293,7 @@ Metrics CudaExecutor::end_run(std::int64_t count) {
 
 void CudaExecutor::run_step(StepKind kind, std::int64_t batch) {
   Step& step = steps_[StepKey(kind, batch)];
-  if (!options_.graph || !step.has_run) {
+  if (!options_.graph || recorder_ || !step.has_run) {
     queue_step(kind, batch);
     step.has_run = true;
     return;
@@ -287,41 +309,43 @@ void CudaExecutor::queue_step(StepKind kind, std::int64_t batch) {
   queue_batch(kind == StepKind::evaluate_test ? Split::test : Split::training, batch);
   queue_loss(batch, 1.0 / static_cast<double>(batch), trains);
   if (trains) {
-    tensors_->pass.backward(batch, tensors_->parameters.data(), tensors_->gradients.data(), blas_.get(), stream_.get());
+    tensors_->pass.backward(batch, tensors_->parameters.data(), tensors_->gradients.data(), blas_.get(), stream_.get(),
+                            recorder_.get());
     queue_update();
   }
-  const ProfilerRange range("advance");
+  const OperationRange range(recorder_.get(), "", {.operation = "advance"});
   advance(tensors_->cursor.data(), batch, stream_.get());
 }
 
 // Gathers the batch at the cursor and runs it forward to the logits.
 void CudaExecutor::queue_batch(Split split, std::int64_t batch) {
   {
-    const ProfilerRange range("gather");
-    gather({.batch = batch, .image_size = settings_.plan.input_count}, images_of(split).pixels.data(),
-           images_of(split).labels.data(), run_.indices.data(), tensors_->table.data(), tensors_->pass.images(),
-           tensors_->labels.data(), tensors_->cursor.data(), stream_.get());
+    const GatherShape shape{.batch = batch, .image_size = settings_.plan.input_count};
+    const OperationRange range(recorder_.get(), "", cost::gather(shape));
+    gather(shape, images_of(split).pixels.data(), images_of(split).labels.data(), run_.indices.data(),
+           tensors_->table.data(), tensors_->pass.images(), tensors_->labels.data(), tensors_->cursor.data(),
+           stream_.get());
   }
-  tensors_->pass.forward(batch, tensors_->parameters.data(), blas_.get(), stream_.get());
+  tensors_->pass.forward(batch, tensors_->parameters.data(), blas_.get(), stream_.get(), recorder_.get());
 }
 
 void CudaExecutor::queue_loss(std::int64_t batch, double scale, bool with_gradient) {
   const SoftmaxCrossEntropyShape shape{.batch = batch, .classes = settings_.plan.classes};
   {
-    const ProfilerRange range("softmax_cross_entropy");
+    const OperationRange range(recorder_.get(), "", cost::softmax_cross_entropy(shape, with_gradient));
     softmax_cross_entropy(shape, tensors_->pass.logits(), tensors_->labels.data(), static_cast<float>(scale),
                           run_.losses.data(), with_gradient ? tensors_->pass.grad_logits() : nullptr,
                           tensors_->cursor.data(), stream_.get());
   }
-  const ProfilerRange range("accuracy");
+  const OperationRange range(recorder_.get(), "", cost::accuracy(shape));
   accuracy(shape, tensors_->pass.logits(), tensors_->labels.data(), run_.correct.data(), tensors_->cursor.data(),
            stream_.get());
 }
 
 void CudaExecutor::queue_update() {
-  const ProfilerRange range("optimizer");
   const OptimizerSettings& optimizer = settings_.optimizer;
   const std::int64_t count = settings_.plan.parameter_floats;
+  const OperationRange range(recorder_.get(), "", cost::optimizer(optimizer.kind, count));
   switch (optimizer.kind) {
     case OptimizerKind::sgd:
       sgd(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(),

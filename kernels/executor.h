@@ -15,6 +15,7 @@
 #include "kernels/allocator.h"
 #include "kernels/backend.h"
 #include "kernels/devices.h"
+#include "kernels/event_recorder.h"
 #include "kernels/executor_tensors.h"
 #include "kernels/handles.h"
 #include "kernels/profiling.h"
@@ -48,6 +49,8 @@ class CudaExecutor final : public Executor {
   std::vector<float> logits(Split split, std::span<const std::uint32_t> samples) override;
   std::vector<float> codes(Split split, std::span<const std::uint32_t> samples) override;
   std::vector<double> gradients(std::span<const std::uint32_t> samples) override;
+  void start_recording() override;
+  std::vector<RecordedOperation> stop_recording() override;
 
  private:
   using Samples = std::span<const std::uint32_t>;
@@ -106,6 +109,7 @@ class CudaExecutor final : public Executor {
   std::vector<std::uint32_t> order_;
   std::map<StepKey, Step> steps_;
   std::optional<ProfilerRange> epoch_range_;
+  std::unique_ptr<EventRecorder> recorder_;  // while recording
 };
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

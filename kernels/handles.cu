@@ -21,6 +21,12 @@ std::string blas_problem() {
   return "";
 }
 
+Event make_event() {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreate(&event), "cudaEventCreate");
+  return Event(event);
+}
+
 BlasHandle make_blas_handle(cudaStream_t stream, void* workspace, std::size_t bytes, bool tf32) {
   cublasHandle_t raw = nullptr;
   check(cublasCreate(&raw), "cublasCreate");

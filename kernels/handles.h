@@ -49,6 +49,9 @@ using BlasHandle = Handle<cublasHandle_t, &cublasDestroy>;
 /// Why cuBLAS cannot be used, in one line, or "".
 [[nodiscard]] std::string blas_problem();
 
+/// An event that knows its time.
+[[nodiscard]] Event make_event();
+
 /// A handle bound to `stream`, with `bytes` of device memory at `workspace`: without atomics, so that the same product
 /// gives the same bits, and in full float32 unless `tf32` lets it round factors to TF32.
 [[nodiscard]] BlasHandle make_blas_handle(cudaStream_t stream, void* workspace, std::size_t bytes, bool tf32);

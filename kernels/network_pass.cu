@@ -10,6 +10,7 @@
 #include "kernels/network_pass.h"
 #include "kernels/profiling.h"
 #include "kernels/sigmoid.h"
+#include "touchstone/operation_cost.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
@@ -36,13 +37,17 @@ std::int64_t largest_workspace(const Operation& operation, std::int64_t batch_si
 // What an operation of a mini-batch works on.
 struct OperationContext {
   std::int64_t batch;
-  const ParameterSlot& slot;
+  const Operation& operation;
   const float* parameters;
   cublasHandle_t blas;
   cudaStream_t stream;
+  OperationRecorder* recorder;
 
-  [[nodiscard]] const float* weights() const { return parameters + slot.weights; }
-  [[nodiscard]] const float* bias() const { return parameters + slot.bias; }
+  [[nodiscard]] const ParameterSlot& slot() const { return operation.parameters; }
+  [[nodiscard]] const float* weights() const { return parameters + slot().weights; }
+  [[nodiscard]] const float* bias() const { return parameters + slot().bias; }
+  // The range of what is queued while it lives.
+  [[nodiscard]] OperationRange range(const OperationCost& cost) const { return {recorder, operation.layer, cost}; }
 };
 
 struct ForwardTensors {
@@ -52,25 +57,27 @@ struct ForwardTensors {
 };
 
 void run_forward(const Conv2dShape& shape, const OperationContext& context, const ForwardTensors& t) {
-  const ProfilerRange range("conv2d_forward");
-  conv2d_forward(with_batch(shape, context.batch), t.input, context.weights(), context.bias(), t.output,
-                 context.stream);
+  const Conv2dShape batched = with_batch(shape, context.batch);
+  const OperationRange range = context.range(cost::forward(batched));
+  conv2d_forward(batched, t.input, context.weights(), context.bias(), t.output, context.stream);
 }
 
 void run_forward(const MaxpoolShape& shape, const OperationContext& context, const ForwardTensors& t) {
-  const ProfilerRange range("maxpool_forward");
-  maxpool_forward(with_batch(shape, context.batch), t.input, t.output, t.argmax, context.stream);
+  const MaxpoolShape batched = with_batch(shape, context.batch);
+  const OperationRange range = context.range(cost::forward(batched));
+  maxpool_forward(batched, t.input, t.output, t.argmax, context.stream);
 }
 
 void run_forward(const SigmoidShape& shape, const OperationContext& context, const ForwardTensors& t) {
-  const ProfilerRange range("sigmoid_forward");
-  sigmoid_forward(with_batch(shape, context.batch).count, t.input, t.output, context.stream);
+  const SigmoidShape batched = with_batch(shape, context.batch);
+  const OperationRange range = context.range(cost::forward(batched));
+  sigmoid_forward(batched.count, t.input, t.output, context.stream);
 }
 
 void run_forward(const DenseShape& shape, const OperationContext& context, const ForwardTensors& t) {
-  const ProfilerRange range("dense_forward");
-  dense_forward(with_batch(shape, context.batch), t.input, context.weights(), context.bias(), t.output, context.blas,
-                context.stream);
+  const DenseShape batched = with_batch(shape, context.batch);
+  const OperationRange range = context.range(cost::forward(batched));
+  dense_forward(batched, t.input, context.weights(), context.bias(), t.output, context.blas, context.stream);
 }
 
 struct BackwardTensors {
@@ -86,41 +93,43 @@ struct BackwardTensors {
 void run_backward(const Conv2dShape& shape, const OperationContext& context, const BackwardTensors& t) {
   const Conv2dShape batched = with_batch(shape, context.batch);
   if (t.grad_input != nullptr) {
-    const ProfilerRange range("conv2d_backward_data");
+    const OperationRange range = context.range(cost::backward_data(batched));
     conv2d_backward_data(batched, t.grad_output, context.weights(), t.grad_input, context.stream);
   }
   {
-    const ProfilerRange range("conv2d_backward_filters");
-    conv2d_backward_filters(batched, t.grad_output, t.input, t.gradients + context.slot.weights, t.workspace,
+    const OperationRange range = context.range(cost::backward_weights(batched));
+    conv2d_backward_filters(batched, t.grad_output, t.input, t.gradients + context.slot().weights, t.workspace,
                             context.stream);
   }
-  const ProfilerRange range("conv2d_backward_bias");
-  conv2d_backward_bias(batched, t.grad_output, t.gradients + context.slot.bias, t.workspace, context.stream);
+  const OperationRange range = context.range(cost::backward_bias(batched));
+  conv2d_backward_bias(batched, t.grad_output, t.gradients + context.slot().bias, t.workspace, context.stream);
 }
 
 void run_backward(const MaxpoolShape& shape, const OperationContext& context, const BackwardTensors& t) {
-  const ProfilerRange range("maxpool_backward");
-  maxpool_backward(with_batch(shape, context.batch), t.grad_output, t.argmax, t.grad_input, context.stream);
+  const MaxpoolShape batched = with_batch(shape, context.batch);
+  const OperationRange range = context.range(cost::backward_data(batched));
+  maxpool_backward(batched, t.grad_output, t.argmax, t.grad_input, context.stream);
 }
 
 void run_backward(const SigmoidShape& shape, const OperationContext& context, const BackwardTensors& t) {
-  const ProfilerRange range("sigmoid_backward");
-  sigmoid_backward(with_batch(shape, context.batch).count, t.grad_output, t.output, t.grad_input, context.stream);
+  const SigmoidShape batched = with_batch(shape, context.batch);
+  const OperationRange range = context.range(cost::backward_data(batched));
+  sigmoid_backward(batched.count, t.grad_output, t.output, t.grad_input, context.stream);
 }
 
 void run_backward(const DenseShape& shape, const OperationContext& context, const BackwardTensors& t) {
   const DenseShape batched = with_batch(shape, context.batch);
   if (t.grad_input != nullptr) {
-    const ProfilerRange range("dense_backward_data");
+    const OperationRange range = context.range(cost::backward_data(batched));
     dense_backward_data(batched, t.grad_output, context.weights(), t.grad_input, context.blas);
   }
   {
-    const ProfilerRange range("dense_backward_weights");
-    dense_backward_weights(batched, t.grad_output, t.input, t.gradients + context.slot.weights, context.blas,
+    const OperationRange range = context.range(cost::backward_weights(batched));
+    dense_backward_weights(batched, t.grad_output, t.input, t.gradients + context.slot().weights, context.blas,
                            context.stream);
   }
-  const ProfilerRange range("dense_backward_bias");
-  dense_backward_bias(batched, t.grad_output, t.gradients + context.slot.bias, context.stream);
+  const OperationRange range = context.range(cost::backward_bias(batched));
+  dense_backward_bias(batched, t.grad_output, t.gradients + context.slot().bias, context.stream);
 }
 
 std::size_t find_first_with_parameters(const ExecutionPlan& plan) {
@@ -153,22 +162,23 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, All
   workspace_ = Buffer<float>(allocator, workspace, "the filter gradients' parts");
 }
 
-void NetworkPass::forward(std::int64_t batch, const float* parameters, cublasHandle_t blas, cudaStream_t stream) const {
+void NetworkPass::forward(std::int64_t batch, const float* parameters, cublasHandle_t blas, cudaStream_t stream,
+                          OperationRecorder* recorder) const {
   for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
     const Operation& operation = plan_.operations[i];
-    const OperationContext context{batch, operation.parameters, parameters, blas, stream};
+    const OperationContext context{batch, operation, parameters, blas, stream, recorder};
     const ForwardTensors tensors{activations_[i].data(), activations_[i + 1].data(), argmax_[i].data()};
     std::visit([&](const auto& shape) { run_forward(shape, context, tensors); }, operation.shape);
   }
 }
 
 void NetworkPass::backward(std::int64_t batch, const float* parameters, float* gradients, cublasHandle_t blas,
-                           cudaStream_t stream) const {
+                           cudaStream_t stream, OperationRecorder* recorder) const {
   const float* grad_output = grad_logits_.data();
   for (std::size_t i = plan_.operations.size(); i-- > first_with_parameters_;) {
     const Operation& operation = plan_.operations[i];
     const Buffer<float>& grad_input = i % 2 == 0 ? grad_even_ : grad_odd_;
-    const OperationContext context{batch, operation.parameters, parameters, blas, stream};
+    const OperationContext context{batch, operation, parameters, blas, stream, recorder};
     const BackwardTensors tensors{.input = activations_[i].data(),
                                   .output = activations_[i + 1].data(),
                                   .argmax = argmax_[i].data(),

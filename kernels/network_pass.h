@@ -8,6 +8,7 @@
 #include "kernels/allocator.h"
 #include "kernels/backend.h"
 #include "kernels/handles.h"
+#include "touchstone/operation_recorder.h"
 #include "touchstone/plan.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -29,11 +30,13 @@ class NetworkPass {
   /// Where the gradient of the logits goes before a backward pass.
   [[nodiscard]] float* grad_logits() const { return grad_logits_.data(); }
 
-  void forward(std::int64_t batch, const float* parameters, cublasHandle_t blas, cudaStream_t stream) const;
+  /// `recorder`: whom to tell of each operation; nullptr: nobody.
+  void forward(std::int64_t batch, const float* parameters, cublasHandle_t blas, cudaStream_t stream,
+               OperationRecorder* recorder) const;
 
   /// Writes the gradient of each parameter to its place in `gradients`, in the plan's flat layout; leaves the gaps.
-  void backward(std::int64_t batch, const float* parameters, float* gradients, cublasHandle_t blas,
-                cudaStream_t stream) const;
+  void backward(std::int64_t batch, const float* parameters, float* gradients, cublasHandle_t blas, cudaStream_t stream,
+                OperationRecorder* recorder) const;
 
  private:
   ExecutionPlan plan_;

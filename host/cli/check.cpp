@@ -14,13 +14,13 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include "host/check/devices.h"
 #include "host/cli/command.h"
 #include "host/cli/device_text.h"
 #include "host/cli/option_types.h"
 #include "host/cli/program.h"
+#include "host/cli/status_line.h"
 #include "host/report/table.h"
 #include "host/report/units.h"
 #include "touchstone/device.h"
@@ -122,36 +122,14 @@ std::string check_text(const check::CheckReport& report, const report::Style& st
   return table.to_string(style) + failures_text(report, style);
 }
 
-/// One line on standard error, where that is a terminal, that says what is being checked; gone when the display ends.
-class CheckDisplay {
- public:
-  explicit CheckDisplay(const Console& console)
-      : visible_(!console.quiet() && report::terminal_traits(STDERR_FILENO).cursor) {}
-  CheckDisplay(const CheckDisplay&) = delete;
-  CheckDisplay& operator=(const CheckDisplay&) = delete;
-  ~CheckDisplay() { show(""); }
-
-  [[nodiscard]] check::CheckObserver observer() {
-    return {.on_case =
-                [this](const std::string& operation, std::int64_t done, std::int64_t cases) {
-                  const auto now = std::chrono::steady_clock::now();
-                  if (now - last_shown_ < redraw_interval) return;
-                  last_shown_ = now;
-                  show(fmt::format("{}, case {} of {}", operation, done + 1, cases));
-                },
-            .on_stage = [this](const std::string& stage) { show("network: " + stage); }};
-  }
-
- private:
-  static constexpr std::chrono::milliseconds redraw_interval{100};
-
-  void show(const std::string& line) const {
-    if (visible_) write_message("\r\x1b[K" + line);
-  }
-
-  bool visible_;
-  std::chrono::steady_clock::time_point last_shown_;
-};
+/// Says what is being checked.
+check::CheckObserver show_on(StatusLine& status) {
+  return {.on_case =
+              [&status](const std::string& operation, std::int64_t done, std::int64_t cases) {
+                status.show_now_and_then(fmt::format("{}, case {} of {}", operation, done + 1, cases));
+              },
+          .on_stage = [&status](const std::string& stage) { status.show("network: " + stage); }};
+}
 
 int run_check(const CheckOptions& options, const GlobalOptions& global, const Console& console) {
   const DeviceRequest device = resolve_device(global.device_request());
@@ -165,9 +143,9 @@ int run_check(const CheckOptions& options, const GlobalOptions& global, const Co
   const std::unique_ptr<DeviceOperations> operations = check::make_operations(device);
   const auto make_device = [&device](const ExecutorSettings& executor) { return make_executor(device, executor); };
   const auto start = std::chrono::steady_clock::now();
-  std::optional<CheckDisplay> display(console);
-  const check::CheckReport report = check::run_check(*operations, make_device, settings, display->observer());
-  display.reset();
+  std::optional<StatusLine> status(console);
+  const check::CheckReport report = check::run_check(*operations, make_device, settings, show_on(*status));
+  status.reset();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
 
   console.print(fmt::format("device  {}\nseed    {}\neach    {}\n\n", device_text(device), report.seed,

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/cpu/clock_recorder.h"
 #include "host/cpu/network_pass.h"
 #include "host/cpu/partial_sums.h"
 #include "host/cpu/thread_pool.h"
@@ -24,6 +25,8 @@
 #include "touchstone/error.h"
 #include "touchstone/executor.h"
 #include "touchstone/gather.h"
+#include "touchstone/operation_cost.h"
+#include "touchstone/operation_recorder.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/softmax_cross_entropy.h"
 
@@ -143,12 +146,36 @@ class CpuExecutor final : public Executor {
     return {gradients_.begin(), gradients_.end()};
   }
 
+  void start_recording() override {
+    const auto origin = cpu::ClockRecorder::Clock::now();
+    recorders_.clear();
+    for (int thread = 0; thread < pool_.threads(); ++thread) {
+      recorders_.push_back(std::make_unique<cpu::ClockRecorder>(thread, origin));
+      passes_[to_size(thread)]->record_with(recorders_.back().get());
+    }
+  }
+
+  std::vector<RecordedOperation> stop_recording() override {
+    std::vector<RecordedOperation> records;
+    for (std::size_t thread = 0; thread < recorders_.size(); ++thread) {
+      passes_[thread]->record_with(nullptr);
+      const std::vector<RecordedOperation>& more = recorders_[thread]->records();
+      records.insert(records.end(), more.begin(), more.end());
+    }
+    recorders_.clear();
+    return records;
+  }
+
  private:
   /// Gathers a group of samples and takes it through the network; its logits.
   const float* run_forward(cpu::NetworkPass& pass, const ImageSet& images, Samples group) const {
     const auto batch = static_cast<std::int64_t>(group.size());
-    cpu::gather({.batch = batch, .image_size = settings_.plan.input_count}, images.pixels.data(), images.labels.data(),
-                group.data(), table_, pass.images(), pass.labels());
+    const GatherShape shape{.batch = batch, .image_size = settings_.plan.input_count};
+    {
+      const OperationScope scope(pass.recorder(), "", [&] { return cost::gather(shape); });
+      cpu::gather(shape, images.pixels.data(), images.labels.data(), group.data(), table_, pass.images(),
+                  pass.labels());
+    }
     return pass.forward(parameters_.data(), batch);
   }
 
@@ -171,7 +198,11 @@ class CpuExecutor final : public Executor {
   std::int64_t assess(cpu::NetworkPass& pass, const float* logits, std::size_t batch, float scale,
                       float* losses) const {
     const SoftmaxCrossEntropyShape shape{.batch = static_cast<std::int64_t>(batch), .classes = settings_.plan.classes};
-    cpu::softmax_cross_entropy(shape, logits, pass.labels(), scale, losses, pass.grad_logits());
+    {
+      const OperationScope scope(pass.recorder(), "", [&] { return cost::softmax_cross_entropy(shape); });
+      cpu::softmax_cross_entropy(shape, logits, pass.labels(), scale, losses, pass.grad_logits());
+    }
+    const OperationScope scope(pass.recorder(), "", [&] { return cost::accuracy(shape); });
     return cpu::accuracy(shape, logits, pass.labels());
   }
 
@@ -220,9 +251,11 @@ class CpuExecutor final : public Executor {
 
   void update(const OptimizerStep& step) {
     const std::int64_t floats = settings_.plan.parameter_floats;
-    pool_.parallel_for(divide_up(floats, slice_floats), [&](std::int64_t slice, int /*thread*/) {
+    pool_.parallel_for(divide_up(floats, slice_floats), [&](std::int64_t slice, int thread) {
       const std::int64_t begin = slice * slice_floats;
       const std::int64_t count = std::min(slice_floats, floats - begin);
+      const OperationScope scope(passes_[to_size(thread)]->recorder(), "",
+                                 [&] { return cost::optimizer(settings_.optimizer.kind, count); });
       cpu::sum_partials(partials_, begin, count, gradients_.data() + begin);
       apply(step, begin, count);
     });
@@ -252,12 +285,13 @@ class CpuExecutor final : public Executor {
   std::int64_t group_;  // samples that go through the network together
   std::vector<float> parameters_;
   std::vector<std::vector<float>> slots_;
-  std::vector<std::vector<float>> partial_buffers_;        // [part][parameter_floats], the gaps zero
-  std::vector<const float*> partials_;                     // of the parts of the mini-batch at hand
-  std::vector<float> gradients_;                           // their sum
-  std::vector<float> losses_;                              // [sample]
-  std::vector<std::int64_t> correct_;                      // [part or group]
-  std::vector<std::unique_ptr<cpu::NetworkPass>> passes_;  // [thread]
+  std::vector<std::vector<float>> partial_buffers_;             // [part][parameter_floats], the gaps zero
+  std::vector<const float*> partials_;                          // of the parts of the mini-batch at hand
+  std::vector<float> gradients_;                                // their sum
+  std::vector<float> losses_;                                   // [sample]
+  std::vector<std::int64_t> correct_;                           // [part or group]
+  std::vector<std::unique_ptr<cpu::NetworkPass>> passes_;       // [thread]
+  std::vector<std::unique_ptr<cpu::ClockRecorder>> recorders_;  // [thread]; empty but while recording
   cpu::ThreadPool pool_;
 };
 

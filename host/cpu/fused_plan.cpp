@@ -11,7 +11,8 @@ namespace touchstone::cpu {
 namespace {
 
 FusedOperation alone(const Operation& operation) {
-  FusedOperation same{.shape = {},
+  FusedOperation same{.layer = operation.layer,
+                      .shape = {},
                       .parameters = operation.parameters,
                       .input_count = operation.input_count,
                       .output_count = operation.output_count};
@@ -49,7 +50,8 @@ std::vector<FusedOperation> fuse(const ExecutionPlan& plan) {
   for (std::size_t i = 0; i < plan.operations.size(); ++i) {
     const Operation& first = plan.operations[i];
     if (const auto block = block_at(plan.operations, i)) {
-      fused.push_back({.shape = *block,
+      fused.push_back({.layer = first.layer,
+                       .shape = *block,
                        .parameters = first.parameters,
                        .input_count = first.input_count,
                        .output_count = block->output_count()});

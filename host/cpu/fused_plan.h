@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace touchstone::cpu {
 
 /// One operation of a plan, or several computed as one. Shapes are those of a single sample.
 struct FusedOperation {
+  std::string layer;  ///< the name of the first layer it comes from
   std::variant<Conv2dShape, MaxpoolShape, SigmoidShape, DenseShape, Conv2dMaxpoolSigmoidShape> shape;
   ParameterSlot parameters;
   std::int64_t input_count = 0;

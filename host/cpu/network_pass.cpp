@@ -14,6 +14,7 @@
 #include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dense.h"
 #include "touchstone/maxpool.h"
+#include "touchstone/operation_cost.h"
 #include "touchstone/sigmoid.h"
 
 namespace touchstone::cpu {
@@ -80,6 +81,9 @@ void NetworkPass::forward(const FusedOperation& operation, const float* paramete
   const float* bias = parameters + operation.parameters.bias;
   const float* input = activations_[index].data();
   float* output = activations_[index + 1].data();
+  const OperationScope scope(recorder_, operation.layer, [&] {
+    return std::visit([&](const auto& shape) { return cost::forward(with_batch(shape, batch)); }, operation.shape);
+  });
   std::visit(
       Overloaded{[&](const Conv2dShape& shape) {
                    conv2d_forward(with_batch(shape, batch), input, weights, bias, output, workspace_);
@@ -116,6 +120,10 @@ void NetworkPass::backward_data(const FusedOperation& operation, const float* pa
   const float* weights = parameters + operation.parameters.weights;
   const float* gradient = gradient_.data();
   float* grad_input = grad_input_.data();
+  const OperationScope scope(recorder_, operation.layer, [&] {
+    return std::visit([&](const auto& shape) { return cost::backward_data(with_batch(shape, batch)); },
+                      operation.shape);
+  });
   std::visit(Overloaded{[&](const Conv2dShape& shape) {
                           conv2d_backward_data(with_batch(shape, batch), gradient, weights, grad_input, workspace_);
                         },
@@ -143,7 +151,8 @@ void NetworkPass::backward_parameters(const FusedOperation& operation, std::int6
   const float* input = activations_[index].data();
   const float* gradient = gradient_.data();
   // Runs `compute` on the place of `count` gradients or, to add, on a place apart.
-  const auto deliver = [&](std::int64_t begin, std::int64_t count, const auto& compute) {
+  const auto deliver = [&](std::int64_t begin, std::int64_t count, const auto& cost, const auto& compute) {
+    const OperationScope scope(recorder_, operation.layer, cost);
     float* place = gradients + begin;
     compute(add ? added_.data() : place);
     if (add) {
@@ -151,18 +160,22 @@ void NetworkPass::backward_parameters(const FusedOperation& operation, std::int6
       sum_partials(partials, 0, count, place);
     }
   };
-  const auto deliver_both = [&](const auto& weights, const auto& bias) {
-    deliver(slot.weights, slot.weights_count, weights);
-    deliver(slot.bias, slot.bias_count, bias);
+  const auto deliver_both = [&](const auto& shape, const auto& weights, const auto& bias) {
+    deliver(
+        slot.weights, slot.weights_count, [&] { return cost::backward_weights(shape); }, weights);
+    deliver(
+        slot.bias, slot.bias_count, [&] { return cost::backward_bias(shape); }, bias);
   };
   if (const auto* conv2d = std::get_if<Conv2dShape>(&operation.shape)) {
     const Conv2dShape shape = with_batch(*conv2d, batch);
-    deliver_both([&](float* to) { conv2d_backward_filters(shape, gradient, input, to, workspace_); },
-                 [&](float* to) { conv2d_backward_bias(shape, gradient, to, workspace_); });
+    deliver_both(
+        shape, [&](float* to) { conv2d_backward_filters(shape, gradient, input, to, workspace_); },
+        [&](float* to) { conv2d_backward_bias(shape, gradient, to, workspace_); });
   } else if (const auto* block = std::get_if<Conv2dMaxpoolSigmoidShape>(&operation.shape)) {
     const Conv2dMaxpoolSigmoidShape shape = with_batch(*block, batch);
     const float* output = activations_[index + 1].data();
     deliver_both(
+        shape,
         [&](float* to) {
           conv2d_maxpool_sigmoid_backward_filters(shape, gradient, output, position_[index].data(), input, to,
                                                   workspace_);
@@ -170,8 +183,9 @@ void NetworkPass::backward_parameters(const FusedOperation& operation, std::int6
         [&](float* to) { conv2d_maxpool_sigmoid_backward_bias(shape, gradient, output, to, workspace_); });
   } else if (const auto* dense = std::get_if<DenseShape>(&operation.shape)) {
     const DenseShape shape = with_batch(*dense, batch);
-    deliver_both([&](float* to) { dense_backward_weights(shape, gradient, input, to, workspace_); },
-                 [&](float* to) { dense_backward_bias(shape, gradient, to, workspace_); });
+    deliver_both(
+        shape, [&](float* to) { dense_backward_weights(shape, gradient, input, to, workspace_); },
+        [&](float* to) { dense_backward_bias(shape, gradient, to, workspace_); });
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "host/cpu/fused_plan.h"
 #include "host/cpu/workspace.h"
+#include "touchstone/operation_recorder.h"
 #include "touchstone/plan.h"
 
 namespace touchstone::cpu {
@@ -31,6 +32,10 @@ class NetworkPass {
 
   /// The codes of the group that forward() has last taken through: see code_operation().
   [[nodiscard]] const float* codes() const { return activations_[code_operation_].data(); }
+
+  /// Whom to tell of each operation; nullptr: nobody.
+  void record_with(OperationRecorder* recorder) { recorder_ = recorder; }
+  [[nodiscard]] OperationRecorder* recorder() const { return recorder_; }
 
   /// Where the gradient by the logits [capacity, classes] goes before backward().
   [[nodiscard]] float* grad_logits() { return gradient_.data(); }
@@ -57,6 +62,7 @@ class NetworkPass {
   std::vector<float> added_;  // what is added to the gradients: those of one operation
   std::vector<std::uint8_t> labels_;
   Workspace workspace_;
+  OperationRecorder* recorder_ = nullptr;
 };
 
 }  // namespace touchstone::cpu

@@ -148,4 +148,11 @@ const ImageSet& UploadedImages::holding(Split split, std::span<const std::uint32
   return *images;
 }
 
+void Executor::start_recording() {
+  throw UsageError(
+      fmt::format("{} does not time single operations; expected cpu, emulated or a cuda device", device()));
+}
+
+std::vector<RecordedOperation> Executor::stop_recording() { return {}; }
+
 }  // namespace touchstone

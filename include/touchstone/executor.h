@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "touchstone/dataset.h"
+#include "touchstone/operation_recorder.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/plan.h"
 
@@ -102,6 +103,13 @@ class Executor {
 
   /// The gradient of the mean loss over the given training samples, in the plan's flat layout; changes nothing.
   virtual std::vector<double> gradients(std::span<const std::uint32_t> samples) = 0;
+
+  /// Times each operation of train() by itself from now on; a step that would be replayed as a graph is launched
+  /// operation by operation. A profiler that waits for the program's word (cudaProfilerStart) begins here. Throws
+  /// UsageError where the device does not time operations.
+  virtual void start_recording();
+  /// Ends the recording: what was timed since it began, each lane in the order of time.
+  virtual std::vector<RecordedOperation> stop_recording();
 };
 
 /// The reference executor: layer by layer, double precision, written to be read.

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "touchstone/operation_cost.h"
+
+#include <tuple>
+
+namespace touchstone::cost {
+namespace {
+
+constexpr std::int64_t float_bytes = sizeof(float);
+constexpr std::int64_t index_bytes = sizeof(std::int32_t);
+
+/// Per value: negation aside, an exponential, a sum, a quotient; and backwards two products and a difference.
+constexpr std::int64_t sigmoid_flops = 3;
+constexpr std::int64_t sigmoid_gradient_flops = 3;
+
+/// The bytes of so many values in float32.
+constexpr std::int64_t floats(std::int64_t count) { return count * float_bytes; }
+
+OperationCost product(const char* operation, const Conv2dShape& shape) {
+  return {operation, 2 * shape.multiply_adds(),
+          floats(shape.input_count() + shape.filters_count() + shape.output_count())};
+}
+
+OperationCost product(const char* operation, const DenseShape& shape) {
+  return {operation, 2 * shape.multiply_adds(),
+          floats(shape.input_count() + shape.weights_count() + shape.output_count())};
+}
+
+/// A gradient of a block: products at the chosen position of each window, and the sigmoid's gradient there. Reads the
+/// gradient of the output, the output, and the positions.
+OperationCost block_gradient(const char* operation, const Conv2dMaxpoolSigmoidShape& shape, std::int64_t other_floats) {
+  const std::int64_t outputs = shape.output_count();
+  const std::int64_t multiply_adds = outputs * shape.conv2d.channels * shape.conv2d.taps();
+  return {operation, 2 * multiply_adds + sigmoid_gradient_flops * outputs,
+          floats(2 * outputs + other_floats) + outputs};
+}
+
+}  // namespace
+
+OperationCost forward(const Conv2dShape& shape) {
+  OperationCost cost = product("conv2d_forward", shape);
+  cost.bytes += floats(shape.filters);
+  return cost;
+}
+
+OperationCost backward_data(const Conv2dShape& shape) { return product("conv2d_backward_data", shape); }
+
+OperationCost backward_weights(const Conv2dShape& shape) { return product("conv2d_backward_filters", shape); }
+
+OperationCost backward_bias(const Conv2dShape& shape) {
+  return {"conv2d_backward_bias", shape.output_count(), floats(shape.output_count() + shape.filters)};
+}
+
+OperationCost forward(const MaxpoolShape& shape) {
+  return {"maxpool_forward", 0,
+          floats(shape.input_count() + shape.output_count()) + index_bytes * shape.output_count()};
+}
+
+OperationCost backward_data(const MaxpoolShape& shape) {
+  return {"maxpool_backward", shape.output_count(),
+          floats(shape.input_count() + shape.output_count()) + index_bytes * shape.output_count()};
+}
+
+OperationCost forward(const SigmoidShape& shape) {
+  return {"sigmoid_forward", sigmoid_flops * shape.count, floats(2 * shape.count)};
+}
+
+OperationCost backward_data(const SigmoidShape& shape) {
+  return {"sigmoid_backward", sigmoid_gradient_flops * shape.count, floats(3 * shape.count)};
+}
+
+OperationCost forward(const DenseShape& shape) {
+  OperationCost cost = product("dense_forward", shape);
+  cost.bytes += floats(shape.out_features);
+  return cost;
+}
+
+OperationCost backward_data(const DenseShape& shape) { return product("dense_backward_data", shape); }
+
+OperationCost backward_weights(const DenseShape& shape) { return product("dense_backward_weights", shape); }
+
+OperationCost backward_bias(const DenseShape& shape) {
+  return {"dense_backward_bias", shape.output_count(), floats(shape.output_count() + shape.out_features)};
+}
+
+OperationCost forward(const Conv2dMaxpoolSigmoidShape& shape) {
+  const std::int64_t outputs = shape.output_count();
+  const std::int64_t sums = outputs * shape.pool * shape.pool;  // those beyond the last whole window are not needed
+  return {"conv2d_maxpool_sigmoid_forward",
+          2 * sums * shape.conv2d.channels * shape.conv2d.taps() + sigmoid_flops * outputs,
+          floats(shape.input_count() + shape.filters_count() + shape.conv2d.filters + outputs) + outputs};
+}
+
+OperationCost backward_data(const Conv2dMaxpoolSigmoidShape& shape) {
+  return block_gradient("conv2d_maxpool_sigmoid_backward_data", shape, shape.filters_count() + shape.input_count());
+}
+
+OperationCost backward_weights(const Conv2dMaxpoolSigmoidShape& shape) {
+  return block_gradient("conv2d_maxpool_sigmoid_backward_filters", shape, shape.input_count() + shape.filters_count());
+}
+
+OperationCost backward_bias(const Conv2dMaxpoolSigmoidShape& shape) {
+  const std::int64_t outputs = shape.output_count();
+  return {"conv2d_maxpool_sigmoid_backward_bias", (sigmoid_gradient_flops + 1) * outputs,
+          floats(2 * outputs + shape.conv2d.filters)};
+}
+
+OperationCost softmax_cross_entropy(const SoftmaxCrossEntropyShape& shape, bool with_gradient) {
+  // A logit: the difference to the largest, its exponential, the sum; and for the gradient quotient and scale. A row:
+  // the logarithm and two differences; and for the gradient the difference at the label.
+  const std::int64_t logit_flops = with_gradient ? 5 : 3;
+  const std::int64_t row_flops = with_gradient ? 4 : 3;
+  const std::int64_t tensors = with_gradient ? 2 : 1;
+  return {"softmax_cross_entropy", logit_flops * shape.count() + row_flops * shape.batch,
+          floats(tensors * shape.count() + shape.batch) + shape.batch};
+}
+
+OperationCost accuracy(const SoftmaxCrossEntropyShape& shape) {
+  return {"accuracy", 0, floats(shape.count()) + 2 * shape.batch};
+}
+
+OperationCost optimizer(OptimizerKind kind, std::int64_t count) {
+  // Counted from the formulas of optimizer.h, weight decay and momentum included. Read: gradients, parameters and
+  // state; written: parameters and state.
+  switch (kind) {
+    case OptimizerKind::sgd:
+      return {"sgd", 6 * count, floats(5 * count)};
+    case OptimizerKind::adam:
+      return {"adam", 15 * count, floats(7 * count)};
+    case OptimizerKind::adamw:
+      return {"adamw", 14 * count, floats(7 * count)};
+  }
+  return {};
+}
+
+OperationCost gather(const GatherShape& shape) {
+  constexpr std::int64_t pixel_values = std::tuple_size_v<PixelTable>;
+  const std::int64_t pixels = shape.batch * shape.image_size;
+  return {"gather", 0, pixels + floats(pixels + pixel_values) + (index_bytes + 2) * shape.batch};
+}
+
+OperationCost shuffle(std::int64_t count) { return {"shuffle", 0, index_bytes * count}; }
+
+}  // namespace touchstone::cost
