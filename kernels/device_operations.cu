@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The single operations of a device, on host arrays, for checking: each tensor is an allocation of its own, outputs are
-// poisoned first, and guard bands are looked at after each operation.
+// poisoned first, and guard bands are looked at after each operation. A timer has the operation repeated on the same
+// tensors.
 #include <array>
+#include <numeric>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -18,7 +20,7 @@
 #include "kernels/handles.h"
 #include "kernels/maxpool.h"
 #include "kernels/optimizer.h"
-#include "kernels/reduce_metrics.h"
+#include "kernels/peaks.h"
 #include "kernels/shuffle.h"
 #include "kernels/sigmoid.h"
 #include "kernels/softmax_cross_entropy.h"
@@ -34,7 +36,9 @@ namespace {
 // The launchers, under whose names the class below has functions of its own.
 namespace backend = ::touchstone::TOUCHSTONE_BACKEND;
 
-// The device's tensors of one call: made from host arrays, copied back where they are outputs.
+// The device's tensors of one call: made from host arrays, copied back where they are outputs. An operation is repeated
+// by asking for the same tensors in the same order again: after rewind() they are the ones there are, and nothing is
+// copied.
 class Call {
  public:
   explicit Call(cudaStream_t stream) : stream_(stream) {}
@@ -46,23 +50,23 @@ class Call {
       return nullptr;
     }
     T* tensor = allocate<T>(count, name);
-    check(cudaMemcpyAsync(tensor, values, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyHostToDevice, stream_),
+    if (!rewound_) {
+      check(
+          cudaMemcpyAsync(tensor, values, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyHostToDevice, stream_),
           "cudaMemcpyAsync");
+    }
     return tensor;
   }
 
   template <class T>
   [[nodiscard]] T* output(T* values, std::int64_t count, const char* name) {
     T* tensor = count == 0 ? nullptr : allocate<T>(count, name);
-    outputs_.push_back({values, tensor, static_cast<std::size_t>(count) * sizeof(T)});
-    return tensor;
+    return deliver(values, tensor, count);
   }
 
   template <class T>
   [[nodiscard]] T* in_place(T* values, std::int64_t count, const char* name) {
-    T* tensor = input<T>(values, count, name);
-    outputs_.push_back({values, tensor, static_cast<std::size_t>(count) * sizeof(T)});
-    return tensor;
+    return deliver(values, input<T>(values, count, name), count);
   }
 
   template <class T>
@@ -71,6 +75,12 @@ class Call {
   }
 
   [[nodiscard]] Allocator& allocator() { return allocator_; }
+
+  // The following calls name the tensors that there are, from the first on.
+  void rewind() {
+    rewound_ = true;
+    next_ = 0;
+  }
 
   // Waits for the operation, looks at the guards, and copies the outputs back.
   void finish() {
@@ -92,11 +102,27 @@ class Call {
 
   template <class T>
   [[nodiscard]] T* allocate(std::int64_t count, const char* name) {
-    return static_cast<T*>(allocator_.allocate(static_cast<std::size_t>(count) * sizeof(T), name));
+    if (!rewound_) {
+      tensors_.push_back(allocator_.allocate(static_cast<std::size_t>(count) * sizeof(T), name));
+      next_ = tensors_.size() - 1;
+    }
+    return static_cast<T*>(tensors_.at(next_++));
+  }
+
+  // Has finish() copy a tensor back.
+  template <class T>
+  T* deliver(T* values, T* tensor, std::int64_t count) {
+    if (!rewound_) {
+      outputs_.push_back({values, tensor, static_cast<std::size_t>(count) * sizeof(T)});
+    }
+    return tensor;
   }
 
   cudaStream_t stream_;
   GuardedAllocator allocator_;
+  std::vector<void*> tensors_;  // in the order of asking for them
+  std::size_t next_ = 0;
+  bool rewound_ = false;
   std::vector<Output> outputs_;
 };
 
@@ -105,6 +131,8 @@ class CudaOperations final : public DeviceOperations {
   explicit CudaOperations(const CudaOptions& options) : index_(options.index) {
     open_device(index_);
     stream_ = make_stream();
+    before_ = make_event();
+    after_ = make_event();
     blas_workspace_ =
         Buffer<char>(allocator_, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS");
     blas_ = make_blas_handle(stream_.get(), blas_workspace_.data(), blas_workspace_.bytes(), options.tf32);
@@ -130,6 +158,20 @@ class CudaOperations final : public DeviceOperations {
     emulation::configure(options);
   }
 #endif
+
+  void copy(std::int64_t count, const float* source, float* target) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::copy(count, call.input(source, count, "the source"), call.output(target, count, "the target"), stream);
+    });
+  }
+
+  std::int64_t multiply_add(std::int64_t rounds) override {
+    std::int64_t multiply_adds = 0;
+    run([&](Call& call, cudaStream_t stream) {
+      multiply_adds = backend::multiply_add(rounds, call.workspace<float>(multiply_add_workspace()), stream);
+    });
+    return multiply_adds;
+  }
 
   void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
                       float* output) override {
@@ -248,16 +290,13 @@ class CudaOperations final : public DeviceOperations {
 
   std::int64_t accuracy(const SoftmaxCrossEntropyShape& shape, const float* logits,
                         const std::uint8_t* labels) override {
-    std::int64_t correct_rows = 0;
+    std::vector<std::uint8_t> correct(static_cast<std::size_t>(shape.batch));
     run([&](Call& call, cudaStream_t stream) {
-      auto* correct = call.workspace<std::uint8_t>(shape.batch);
       backend::accuracy(shape, call.input(logits, shape.count(), "the logits"),
-                        call.input(labels, shape.batch, "the labels"), correct, nullptr, stream);
-      if (shape.batch > 0) {
-        correct_rows = reduce_metrics(shape.batch, nullptr, correct, call.allocator(), stream).correct;
-      }
+                        call.input(labels, shape.batch, "the labels"),
+                        call.output(correct.data(), shape.batch, "which rows are right"), nullptr, stream);
     });
-    return correct_rows;
+    return std::accumulate(correct.begin(), correct.end(), std::int64_t{0});
   }
 
   void sgd(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
@@ -367,6 +406,24 @@ class CudaOperations final : public DeviceOperations {
     operation(call, stream_.get());
     call.finish();
     allocator_.verify();
+    if (timer() != nullptr) {
+      timer()->time([&](std::int64_t runs) { return seconds_of(runs, call, operation); });
+    }
+  }
+
+  // Repeats what a call has done; the seconds between the events before and after.
+  template <class Operation>
+  double seconds_of(std::int64_t runs, Call& call, Operation& operation) {
+    check(cudaEventRecord(before_.get(), stream_.get()), "cudaEventRecord");
+    for (std::int64_t i = 0; i < runs; ++i) {
+      call.rewind();
+      operation(call, stream_.get());
+    }
+    check(cudaEventRecord(after_.get(), stream_.get()), "cudaEventRecord");
+    check(cudaEventSynchronize(after_.get()), "cudaEventSynchronize");
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, before_.get(), after_.get()), "cudaEventElapsedTime");
+    return static_cast<double>(milliseconds) * 1e-3;
   }
 
   void run_adam(AdamFunction* rule, std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step,
@@ -381,6 +438,8 @@ class CudaOperations final : public DeviceOperations {
 
   int index_;
   Stream stream_;
+  Event before_;  // what a timer has repeated, and after it
+  Event after_;
   GuardedAllocator allocator_;  // of what outlives a call
   Buffer<char> blas_workspace_;
   BlasHandle blas_;

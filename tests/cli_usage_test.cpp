@@ -10,8 +10,15 @@ namespace {
 class CliUsage : public CliTest {};
 
 TEST_F(CliUsage, HelpFitsEightyColumnsAndHasExamples) {
-  const std::vector<std::vector<std::string>> calls = {
-      {}, {"--help"}, {"-h"}, {"train", "--help"}, {"eval", "-h"}, {"--help", "predict"}, {"info", "--help"}};
+  const std::vector<std::vector<std::string>> calls = {{},
+                                                       {"--help"},
+                                                       {"-h"},
+                                                       {"train", "--help"},
+                                                       {"eval", "-h"},
+                                                       {"--help", "predict"},
+                                                       {"info", "--help"},
+                                                       {"bench", "--help"},
+                                                       {"profile", "--help"}};
   for (const auto& call : calls) {
     const ProgramResult result = run(call);
     EXPECT_EQ(result.exit_code, 0) << result.err;

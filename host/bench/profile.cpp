@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -95,9 +94,9 @@ ProfileReport profile(const Network& network, const SessionSettings& settings, s
                        .steps = steps,
                        .seconds = session.run(steps)};
   report.operations = session.executor().stop_recording();
-  std::set<int> lanes;
-  for (const RecordedOperation& operation : report.operations) lanes.insert(operation.lane);
-  report.lanes = static_cast<int>(std::max<std::size_t>(1, lanes.size()));
+  for (const RecordedOperation& operation : report.operations) {
+    report.lanes = std::max(report.lanes, operation.lane + 1);
+  }
   report.lines = summarise(report.operations);
   return report;
 }

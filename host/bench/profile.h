@@ -28,8 +28,8 @@ struct ProfileLine {
 
 /// Where the time of some training steps goes.
 struct ProfileReport {
-  std::string device;
-  std::string network;
+  std::string device = {};
+  std::string network = {};
   std::int64_t batch_size = 0;
   std::int64_t steps = 0;
   double seconds = 0;                   ///< of all steps, by the clock

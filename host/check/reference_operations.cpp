@@ -46,145 +46,189 @@ class ReferenceOperations final : public DeviceOperations {
 
   void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
                       float* output) override {
-    reference::conv2d_forward(shape, widen(input, shape.input_count()).data(),
-                              widen(filters, shape.filters_count()).data(), widen(bias, shape.filters).data(),
-                              Narrowed(output, shape.output_count()));
+    run_by_clock([&] {
+      reference::conv2d_forward(shape, widen(input, shape.input_count()).data(),
+                                widen(filters, shape.filters_count()).data(), widen(bias, shape.filters).data(),
+                                Narrowed(output, shape.output_count()));
+    });
   }
 
   void conv2d_backward_data(const Conv2dShape& shape, const float* grad_output, const float* filters,
                             float* grad_input) override {
-    reference::conv2d_backward_data(shape, widen(grad_output, shape.output_count()).data(),
-                                    widen(filters, shape.filters_count()).data(),
-                                    Narrowed(grad_input, shape.input_count()));
+    run_by_clock([&] {
+      reference::conv2d_backward_data(shape, widen(grad_output, shape.output_count()).data(),
+                                      widen(filters, shape.filters_count()).data(),
+                                      Narrowed(grad_input, shape.input_count()));
+    });
   }
 
   void conv2d_backward_filters(const Conv2dShape& shape, const float* grad_output, const float* input,
                                float* grad_filters) override {
-    reference::conv2d_backward_filters(shape, widen(grad_output, shape.output_count()).data(),
-                                       widen(input, shape.input_count()).data(),
-                                       Narrowed(grad_filters, shape.filters_count()));
+    run_by_clock([&] {
+      reference::conv2d_backward_filters(shape, widen(grad_output, shape.output_count()).data(),
+                                         widen(input, shape.input_count()).data(),
+                                         Narrowed(grad_filters, shape.filters_count()));
+    });
   }
 
   void conv2d_backward_bias(const Conv2dShape& shape, const float* grad_output, float* grad_bias) override {
-    reference::conv2d_backward_bias(shape, widen(grad_output, shape.output_count()).data(),
-                                    Narrowed(grad_bias, shape.filters));
+    run_by_clock([&] {
+      reference::conv2d_backward_bias(shape, widen(grad_output, shape.output_count()).data(),
+                                      Narrowed(grad_bias, shape.filters));
+    });
   }
 
   void sigmoid_forward(std::int64_t count, const float* input, float* output) override {
-    reference::sigmoid_forward(count, widen(input, count).data(), Narrowed(output, count));
+    run_by_clock([&] { reference::sigmoid_forward(count, widen(input, count).data(), Narrowed(output, count)); });
   }
 
   void sigmoid_backward(std::int64_t count, const float* grad_output, const float* output, float* grad_input) override {
-    reference::sigmoid_backward(count, widen(grad_output, count).data(), widen(output, count).data(),
-                                Narrowed(grad_input, count));
+    run_by_clock([&] {
+      reference::sigmoid_backward(count, widen(grad_output, count).data(), widen(output, count).data(),
+                                  Narrowed(grad_input, count));
+    });
   }
 
   void maxpool_forward(const MaxpoolShape& shape, const float* input, float* output, std::int32_t* argmax) override {
-    reference::maxpool_forward(shape, widen(input, shape.input_count()).data(), Narrowed(output, shape.output_count()),
-                               argmax);
+    run_by_clock([&] {
+      reference::maxpool_forward(shape, widen(input, shape.input_count()).data(),
+                                 Narrowed(output, shape.output_count()), argmax);
+    });
   }
 
   void maxpool_backward(const MaxpoolShape& shape, const float* grad_output, const std::int32_t* argmax,
                         float* grad_input) override {
-    reference::maxpool_backward(shape, widen(grad_output, shape.output_count()).data(), argmax,
-                                Narrowed(grad_input, shape.input_count()));
+    run_by_clock([&] {
+      reference::maxpool_backward(shape, widen(grad_output, shape.output_count()).data(), argmax,
+                                  Narrowed(grad_input, shape.input_count()));
+    });
   }
 
   void dense_forward(const DenseShape& shape, const float* input, const float* weights, const float* bias,
                      float* output) override {
-    reference::dense_forward(shape, widen(input, shape.input_count()).data(),
-                             widen(weights, shape.weights_count()).data(), widen(bias, shape.out_features).data(),
-                             Narrowed(output, shape.output_count()));
+    run_by_clock([&] {
+      reference::dense_forward(shape, widen(input, shape.input_count()).data(),
+                               widen(weights, shape.weights_count()).data(), widen(bias, shape.out_features).data(),
+                               Narrowed(output, shape.output_count()));
+    });
   }
 
   void dense_backward_data(const DenseShape& shape, const float* grad_output, const float* weights,
                            float* grad_input) override {
-    reference::dense_backward_data(shape, widen(grad_output, shape.output_count()).data(),
-                                   widen(weights, shape.weights_count()).data(),
-                                   Narrowed(grad_input, shape.input_count()));
+    run_by_clock([&] {
+      reference::dense_backward_data(shape, widen(grad_output, shape.output_count()).data(),
+                                     widen(weights, shape.weights_count()).data(),
+                                     Narrowed(grad_input, shape.input_count()));
+    });
   }
 
   void dense_backward_weights(const DenseShape& shape, const float* grad_output, const float* input,
                               float* grad_weights) override {
-    reference::dense_backward_weights(shape, widen(grad_output, shape.output_count()).data(),
-                                      widen(input, shape.input_count()).data(),
-                                      Narrowed(grad_weights, shape.weights_count()));
+    run_by_clock([&] {
+      reference::dense_backward_weights(shape, widen(grad_output, shape.output_count()).data(),
+                                        widen(input, shape.input_count()).data(),
+                                        Narrowed(grad_weights, shape.weights_count()));
+    });
   }
 
   void dense_backward_bias(const DenseShape& shape, const float* grad_output, float* grad_bias) override {
-    reference::dense_backward_bias(shape, widen(grad_output, shape.output_count()).data(),
-                                   Narrowed(grad_bias, shape.out_features));
+    run_by_clock([&] {
+      reference::dense_backward_bias(shape, widen(grad_output, shape.output_count()).data(),
+                                     Narrowed(grad_bias, shape.out_features));
+    });
   }
 
   void softmax_cross_entropy(const SoftmaxCrossEntropyShape& shape, const float* logits, const std::uint8_t* labels,
                              float scale, float* losses, float* grad_logits) override {
-    reference::softmax_cross_entropy(shape, widen(logits, shape.count()).data(), labels, scale,
-                                     Narrowed(losses, shape.batch), Narrowed(grad_logits, shape.count()));
+    run_by_clock([&] {
+      reference::softmax_cross_entropy(shape, widen(logits, shape.count()).data(), labels, scale,
+                                       Narrowed(losses, shape.batch), Narrowed(grad_logits, shape.count()));
+    });
   }
 
   std::int64_t accuracy(const SoftmaxCrossEntropyShape& shape, const float* logits,
                         const std::uint8_t* labels) override {
-    return reference::accuracy(shape, widen(logits, shape.count()).data(), labels);
+    std::int64_t correct = 0;
+    run_by_clock([&] { correct = reference::accuracy(shape, widen(logits, shape.count()).data(), labels); });
+    return correct;
   }
 
   void sgd(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
            float* parameters, float* momentum_buffer) override {
-    reference::sgd(count, settings, step, widen(gradients, count).data(), Narrowed(parameters, count),
-                   Narrowed(momentum_buffer, count));
+    run_by_clock([&] {
+      reference::sgd(count, settings, step, widen(gradients, count).data(), Narrowed(parameters, count),
+                     Narrowed(momentum_buffer, count));
+    });
   }
 
   void adam(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
             float* parameters, float* first_moment, float* second_moment) override {
-    reference::adam(count, settings, step, widen(gradients, count).data(), Narrowed(parameters, count),
-                    Narrowed(first_moment, count), Narrowed(second_moment, count));
+    run_by_clock([&] {
+      reference::adam(count, settings, step, widen(gradients, count).data(), Narrowed(parameters, count),
+                      Narrowed(first_moment, count), Narrowed(second_moment, count));
+    });
   }
 
   void adamw(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
              float* parameters, float* first_moment, float* second_moment) override {
-    reference::adamw(count, settings, step, widen(gradients, count).data(), Narrowed(parameters, count),
-                     Narrowed(first_moment, count), Narrowed(second_moment, count));
+    run_by_clock([&] {
+      reference::adamw(count, settings, step, widen(gradients, count).data(), Narrowed(parameters, count),
+                       Narrowed(first_moment, count), Narrowed(second_moment, count));
+    });
   }
 
   void gather(const GatherShape& shape, std::int64_t /*count*/, const std::uint8_t* pixels, const std::uint8_t* labels,
               const std::uint32_t* indices, const PixelTable& table, float* images,
               std::uint8_t* batch_labels) override {
-    reference::gather(shape, pixels, labels, indices, table, Narrowed(images, shape.batch * shape.image_size),
-                      batch_labels);
+    run_by_clock([&] {
+      reference::gather(shape, pixels, labels, indices, table, Narrowed(images, shape.batch * shape.image_size),
+                        batch_labels);
+    });
   }
 
   std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
                                      std::uint32_t count) override {
-    return shuffled_order(seed, purpose, epoch, count);
+    std::vector<std::uint32_t> order;
+    run_by_clock([&] { order = shuffled_order(seed, purpose, epoch, count); });
+    return order;
   }
 
   void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
                                       const float* bias, float* output, std::uint8_t* argmax) override {
-    reference::conv2d_maxpool_sigmoid_forward(
-        shape, widen(input, shape.input_count()).data(), widen(filters, shape.filters_count()).data(),
-        widen(bias, shape.conv2d.filters).data(), Narrowed(output, shape.output_count()), argmax);
+    run_by_clock([&] {
+      reference::conv2d_maxpool_sigmoid_forward(
+          shape, widen(input, shape.input_count()).data(), widen(filters, shape.filters_count()).data(),
+          widen(bias, shape.conv2d.filters).data(), Narrowed(output, shape.output_count()), argmax);
+    });
   }
 
   void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
                                             const float* output, const std::uint8_t* argmax, const float* filters,
                                             float* grad_input) override {
-    reference::conv2d_maxpool_sigmoid_backward_data(
-        shape, widen(grad_output, shape.output_count()).data(), widen(output, shape.output_count()).data(), argmax,
-        widen(filters, shape.filters_count()).data(), Narrowed(grad_input, shape.input_count()));
+    run_by_clock([&] {
+      reference::conv2d_maxpool_sigmoid_backward_data(
+          shape, widen(grad_output, shape.output_count()).data(), widen(output, shape.output_count()).data(), argmax,
+          widen(filters, shape.filters_count()).data(), Narrowed(grad_input, shape.input_count()));
+    });
   }
 
   void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
                                                const float* output, const std::uint8_t* argmax, const float* input,
                                                float* grad_filters) override {
-    reference::conv2d_maxpool_sigmoid_backward_filters(
-        shape, widen(grad_output, shape.output_count()).data(), widen(output, shape.output_count()).data(), argmax,
-        widen(input, shape.input_count()).data(), Narrowed(grad_filters, shape.filters_count()));
+    run_by_clock([&] {
+      reference::conv2d_maxpool_sigmoid_backward_filters(
+          shape, widen(grad_output, shape.output_count()).data(), widen(output, shape.output_count()).data(), argmax,
+          widen(input, shape.input_count()).data(), Narrowed(grad_filters, shape.filters_count()));
+    });
   }
 
   void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
                                             const float* output, float* grad_bias) override {
-    reference::conv2d_maxpool_sigmoid_backward_bias(shape, widen(grad_output, shape.output_count()).data(),
-                                                    widen(output, shape.output_count()).data(),
-                                                    Narrowed(grad_bias, shape.conv2d.filters));
+    run_by_clock([&] {
+      reference::conv2d_maxpool_sigmoid_backward_bias(shape, widen(grad_output, shape.output_count()).data(),
+                                                      widen(output, shape.output_count()).data(),
+                                                      Narrowed(grad_bias, shape.conv2d.filters));
+    });
   }
 };
 

@@ -157,34 +157,15 @@ int run_check(const CheckOptions& options, const GlobalOptions& global, const Co
   return report.passed() ? exit_success : exit_failure;
 }
 
-/// "a,b" and repetitions alike.
-void add_operations(CLI::App& app, std::vector<std::string>& operations) {
-  const auto take = [&operations](const std::string& text) {
-    for (std::size_t begin = 0; begin <= text.size();) {
-      const std::size_t comma = std::min(text.find(',', begin), text.size());
-      operations.push_back(text.substr(begin, comma - begin));
-      begin = comma + 1;
-    }
-  };
-  app.add_option_function<std::vector<std::string>>(
-         "--operation",
-         [take](const std::vector<std::string>& texts) {
-           for (const std::string& text : texts) take(text);
-         },
-         fmt::format("Check this alone; may be repeated: {}", fmt::join(check::check_names(), ", ")))
-      ->type_name("OP[,OP...]")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->group("Check");
-}
-
 }  // namespace
 
 Command define_check(CLI::App& program) {
   CLI::App* app = program.add_subcommand("check", "Compare a device with the reference: how right is it?");
   app->footer(examples);
   const auto options = std::make_shared<CheckOptions>();
-  add_operations(*app, options->operations);
+  add_words(*app, "--operation", "OP[,OP...]", options->operations,
+            fmt::format("Check this alone; may be repeated: {}", fmt::join(check::check_names(), ", ")))
+      ->group("Check");
   add_whole(*app, "--cases", options->cases, {1, 1'000'000}, "Shapes an operation")->group("Check")->default_str("200");
   add_whole(*app, "--case", options->only_case, {0, 1'000'000}, "Run this case alone")->group("Check");
   add_whole(*app, "--steps", options->steps, {1, 500}, "Steps of the trajectory")->group("Check")->default_str("50");

@@ -20,6 +20,7 @@ Command define_train(CLI::App& program);
 Command define_eval(CLI::App& program);
 Command define_predict(CLI::App& program);
 Command define_check(CLI::App& program);
+Command define_bench(CLI::App& program);
 Command define_profile(CLI::App& program);
 Command define_info(CLI::App& program);
 

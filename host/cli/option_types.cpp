@@ -78,6 +78,23 @@ CLI::Option* add_path(CLI::App& app, const std::string& name, const std::string&
   return add_value(app, name, type, take, description);
 }
 
+CLI::Option* add_words(CLI::App& app, const std::string& name, const std::string& type, std::vector<std::string>& words,
+                       const std::string& description) {
+  const auto take = [&words](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t comma = std::min(text.find(',', begin), text.size());
+        words.push_back(text.substr(begin, comma - begin));
+        begin = comma + 1;
+      }
+    }
+  };
+  return app.add_option_function<std::vector<std::string>>(name, take, description)
+      ->type_name(type)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 std::string list_words(const std::vector<std::string>& words) {
   std::string list;
   for (std::size_t i = 0; i < words.size(); ++i) {

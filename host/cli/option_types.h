@@ -79,6 +79,11 @@ CLI::Option* add_text(CLI::App& app, const std::string& name, const std::string&
 CLI::Option* add_path(CLI::App& app, const std::string& name, const std::string& type,
                       std::optional<std::filesystem::path>& value, const std::string& description);
 
+/// Words, with commas between them ("a,b") or one by one as the option is repeated; what each may be, who uses them
+/// says.
+CLI::Option* add_words(CLI::App& app, const std::string& name, const std::string& type, std::vector<std::string>& words,
+                       const std::string& description);
+
 /// "a, b or c".
 std::string list_words(const std::vector<std::string>& words);
 

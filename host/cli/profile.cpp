@@ -30,7 +30,7 @@ constexpr const char* examples =
     "  touchstone profile\n"
     "  touchstone profile --network wide --batch-size 256 --threads 1\n"
     "  touchstone profile --steps 5 --trace trace.json    open it at https://ui.perfetto.dev\n"
-    "  scripts/nsight systems                             the same steps under Nsight Systems";
+    "  scripts/nsight systems                           the same under Nsight Systems";
 
 constexpr std::int64_t default_steps = 20;
 
@@ -60,7 +60,7 @@ std::string profile_text(const bench::ProfileReport& report, const report::Style
 }
 
 std::string summary_text(const bench::ProfileReport& report) {
-  const std::string lanes = report.lanes == 1 ? "" : fmt::format(" of each of the {} threads", report.lanes);
+  const std::string lanes = report.lanes == 1 ? "" : fmt::format(" on {} threads", report.lanes);
   return fmt::format("\na step takes {}; operations fill {} of that time{}\n",
                      duration_text(report.seconds / static_cast<double>(report.steps)),
                      report::format_percent(report.busy()), lanes);
