@@ -89,12 +89,14 @@ TEST(Peaks, RoofIsTheSlowerOfArithmeticAndMemory) {
 }
 
 TEST(BenchCases, HoldEveryOperationThatIsChecked) {
-  std::vector<std::string> checked = check::check_names();
-  std::vector<std::string> measured = operation_names();
-  checked.erase(std::find(checked.begin(), checked.end(), "network"));
-  std::sort(checked.begin(), checked.end());
-  std::sort(measured.begin(), measured.end());
-  EXPECT_EQ(measured, checked);
+  const std::vector<std::string> measured = operation_names();
+  for (const std::string& checked : check::check_names()) {
+    if (checked == "network" || checked == "executor") continue;
+    // One check may look at several operations: dense_backward at the gradients of data, weights and bias.
+    EXPECT_TRUE(std::any_of(measured.begin(), measured.end(), [&checked](const std::string& name) {
+      return name.rfind(checked, 0) == 0;
+    })) << checked;
+  }
 }
 
 TEST(BenchCases, AreThoseOfTheNetwork) {

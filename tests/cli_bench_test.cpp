@@ -79,7 +79,7 @@ TEST_F(CliBench, NsightTellsWhatItWouldRun) {
   const ProgramResult systems =
       run_nsight({"systems", "--dry-run", "--program", "touchstone", "--output", "here", "--", "--network", "wide"});
   EXPECT_EQ(systems.exit_code, 0) << systems.err;
-  for (const char* part : {"nsys profile ", "--trace=cuda,nvtx", "--capture-range=cudaProfilerApi", "--output=here",
+  for (const char* part : {"nsys profile ", "--trace=cuda", "--capture-range=cudaProfilerApi", "--output=here",
                            "touchstone profile --device cuda --network wide", "here.nsys-rep"}) {
     EXPECT_NE(systems.out.find(part), std::string::npos) << part << " is not in\n" << systems.out;
   }

@@ -238,7 +238,7 @@ class CaseList {
       for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i) / 255;
       Floats batch(to_size(s.batch * s.image_size));
       std::vector<std::uint8_t> labels(to_size(s.batch));
-      device.gather(s, images, inputs.wholes<std::uint8_t>(images * s.image_size, 256).data(),
+      device.gather(s, images, inputs.pixels(images * s.image_size).data(),
                     inputs.wholes<std::uint8_t>(images, 10).data(),
                     inputs.wholes<std::uint32_t>(s.batch, static_cast<std::uint32_t>(images)).data(), table,
                     batch.data(), labels.data());

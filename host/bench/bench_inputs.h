@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
+#include "touchstone/pixel_buffer.h"
 #include "touchstone/random.h"
 
 namespace touchstone::bench {
@@ -21,6 +23,17 @@ class BenchInputs {
   }
   /// Numbers in [0, 1).
   [[nodiscard]] std::vector<float> fractions(std::int64_t count) { return draw<float>(count, &uniform_float); }
+  /// Bytes of any value.
+  [[nodiscard]] PixelBuffer pixels(std::int64_t count) {
+    PixelBuffer bytes(static_cast<std::size_t>(count));
+    ++stream_;
+    constexpr std::size_t block_bytes = 16;
+    for (std::size_t first = 0; first < bytes.size(); first += block_bytes) {
+      const auto words = random_words(seed_, RandomPurpose::check, stream_, first / block_bytes);
+      std::memcpy(bytes.data() + first, words.data(), std::min(block_bytes, bytes.size() - first));
+    }
+    return bytes;
+  }
   /// Whole numbers below `limit`.
   template <class Whole>
   [[nodiscard]] std::vector<Whole> wholes(std::int64_t count, std::uint32_t limit) {

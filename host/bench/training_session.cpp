@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "host/bench/bench_inputs.h"
 #include "touchstone/error.h"
 #include "touchstone/model.h"
 #include "touchstone/plan.h"
@@ -21,12 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 /// What the images may take: MNIST's 60,000 do.
 constexpr std::int64_t most_bytes = std::int64_t{64} << 20U;
-
-/// Streams of random numbers of their own.
-constexpr std::uint32_t pixel_stream = 1;
-constexpr std::uint32_t label_stream = 2;
-
-std::uint8_t top_byte(std::uint32_t word) { return static_cast<std::uint8_t>(word >> 24U); }
 
 ExecutorState initial_state(const Network& network, std::uint64_t seed) {
   const std::vector<float> parameters = initial_parameters(network, seed);
@@ -42,19 +37,9 @@ SharedImageSet random_images(const Network& network, std::uint64_t seed) {
   auto images = std::make_shared<ImageSet>();
   images->shape = network.input();
   images->count = std::clamp<std::int64_t>(most_bytes / images->shape.count(), 1, epoch_images);
-  images->pixels = PixelBuffer(static_cast<std::size_t>(images->count * images->shape.count()));
-  for (std::size_t block = 0; 4 * block < images->pixels.size(); ++block) {
-    const auto words = random_words(seed, RandomPurpose::check, pixel_stream, block);
-    for (std::size_t i = 0; i < std::min<std::size_t>(4, images->pixels.size() - 4 * block); ++i) {
-      images->pixels.data()[4 * block + i] = top_byte(words[i]);
-    }
-  }
-  const auto classes = static_cast<std::uint32_t>(network.classes());
-  for (std::int64_t i = 0; i < images->count; ++i) {
-    const std::uint32_t word =
-        random_word(seed, RandomPurpose::check, label_stream, static_cast<std::uint64_t>(i)) >> 8U;
-    images->labels.push_back(static_cast<std::uint8_t>(word % classes));
-  }
+  BenchInputs inputs(seed);
+  images->pixels = inputs.pixels(images->count * images->shape.count());
+  images->labels = inputs.wholes<std::uint8_t>(images->count, static_cast<std::uint32_t>(network.classes()));
   return images;
 }
 

@@ -78,15 +78,16 @@ int run_profile(const ProfileOptions& options, const GlobalOptions& global, cons
   const bench::ProfileReport report = bench::profile(network, settings, steps);
   status.reset();
 
-  console.print(fmt::format("device   {}\nnetwork  {}, batches of {}\nsteps    {}\n\n", device_text(device),
-                            report.network, report.batch_size, report.steps));
-  console.print(profile_text(report, console.style()) + summary_text(report));
   nlohmann::ordered_json json = bench::to_json(report);
+  std::string text = fmt::format("device   {}\nnetwork  {}, batches of {}\nsteps    {}\n\n", device_text(device),
+                                 report.network, report.batch_size, report.steps);
+  text += profile_text(report, console.style()) + summary_text(report);
   if (options.trace) {
     write_file(*options.trace, bench::chrome_trace(report).dump() + "\n");
-    console.print(fmt::format("trace    {} (open it at https://ui.perfetto.dev)\n", options.trace->string()));
+    text += fmt::format("trace    {} (open it at https://ui.perfetto.dev)\n", options.trace->string());
     json["trace"] = options.trace->string();
   }
+  console.print(text);
   console.print_json(json);
   return exit_success;
 }

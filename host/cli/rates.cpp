@@ -19,11 +19,12 @@ std::string three_digits(double number) {
 }  // namespace
 
 std::string duration_text(double seconds) {
-  constexpr std::array<std::pair<double, const char*>, 3> units = {{{1, "s"}, {1e-3, "ms"}, {1e-6, "us"}}};
+  constexpr std::array<std::pair<double, const char*>, 4> units = {
+      {{1, "s"}, {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"}}};
   for (const auto& [unit, name] : units) {
     if (seconds >= unit) return fmt::format("{} {}", three_digits(seconds / unit), name);
   }
-  return fmt::format("{:.3f} us", seconds / units.back().first);
+  return fmt::format("{:.2g} {}", seconds / units.back().first, units.back().second);
 }
 
 std::string rate_text(std::int64_t amount, double seconds) {

@@ -6,7 +6,7 @@
 
 namespace touchstone::cli {
 
-/// Three significant digits in the unit that suits: "1.23 s", "456 ms", "7.80 us".
+/// Three significant digits in the unit that suits: "1.23 s", "456 ms", "7.80 us", "9.00 ns".
 std::string duration_text(double seconds);
 
 /// Billions a second, to three significant digits: of FLOPs or bytes. "-" for none.
