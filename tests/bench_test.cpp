@@ -81,8 +81,8 @@ TEST(Peaks, RoofIsTheSlowerOfArithmeticAndMemory) {
                                {.bytes = 100, .bytes_per_second = 50},
                                {.bytes = 1000, .bytes_per_second = 10}}};
   EXPECT_EQ(peaks.bytes_per_second(1), 50);
-  EXPECT_EQ(peaks.bytes_per_second(100), 50);
-  EXPECT_EQ(peaks.bytes_per_second(101), 10);
+  EXPECT_EQ(peaks.bytes_per_second(200), 50);  // updated in place, 100 bytes are moved twice
+  EXPECT_EQ(peaks.bytes_per_second(201), 10);
   EXPECT_EQ(peaks.bytes_per_second(5000), 10);
   EXPECT_EQ(peaks.least_seconds({"arithmetic", 1000, 10}), 10);
   EXPECT_EQ(peaks.least_seconds({"memory", 10, 1000}), 100);

@@ -8,7 +8,7 @@ namespace touchstone::bench {
 namespace {
 
 constexpr std::int64_t smallest_copy = std::int64_t{16} << 10U;
-constexpr std::int64_t copy_growth = 4;
+constexpr std::int64_t copy_growth = 2;
 constexpr std::int64_t element_bytes = 2 * sizeof(float);  // read and written
 constexpr std::int64_t multiply_add_rounds = 1024;
 
@@ -17,7 +17,7 @@ constexpr std::int64_t multiply_add_rounds = 1024;
 double Peaks::bytes_per_second(std::int64_t bytes) const {
   double best = copies.back().bytes_per_second;
   for (const CopyPeak& copy : copies) {
-    if (copy.bytes >= bytes) best = std::max(best, copy.bytes_per_second);
+    if (2 * copy.bytes >= bytes) best = std::max(best, copy.bytes_per_second);
   }
   return best;
 }

@@ -22,8 +22,9 @@ struct Peaks {
   std::vector<CopyPeak> copies = {};  ///< small ones first: they stay in a cache
   double call_seconds = 0;            ///< of the smallest operation: what a launch costs
 
-  /// The best of the copies that are at least as large as `bytes` (else of the largest): a smaller one may stay in a
-  /// cache that so many bytes do not fit in, or be too short for the device to get going.
+  /// The best of the copies that are at least half as large as `bytes` (else of the largest). A smaller one may stay in
+  /// a cache that the tensors do not fit in; half, for what is updated in place is read and written. On a GPU a small
+  /// copy is too short for the device to get going, hence the best of those that are larger.
   [[nodiscard]] double bytes_per_second(std::int64_t bytes) const;
 
   /// The roofline: the least time that an operation's arithmetic and its bytes take.

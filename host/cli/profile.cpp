@@ -29,7 +29,7 @@ namespace {
 constexpr const char* examples =
     "  touchstone profile\n"
     "  touchstone profile --network wide --batch-size 256 --threads 1\n"
-    "  touchstone profile --steps 5 --trace trace.json    open it at https://ui.perfetto.dev\n"
+    "  touchstone profile --steps 5 --trace trace.json    for https://ui.perfetto.dev\n"
     "  scripts/nsight systems                           the same under Nsight Systems";
 
 constexpr std::int64_t default_steps = 20;
