@@ -261,10 +261,10 @@ class CaseList {
   }
 
   template <class Run>
-  void add_case(const OperationCost& cost, std::string shape, bool forward, Run run) {
+  void add_case(const OperationCost& cost, const std::string& shape, bool forward, Run run) {
     cases_.push_back({.cost = cost,
                       .set = set_,
-                      .shape = std::move(shape),
+                      .shape = shape,
                       .block = block_,
                       .fused = fused_,
                       .forward = forward,
