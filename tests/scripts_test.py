@@ -107,9 +107,6 @@ arguments = sys.argv[1:]
 here = os.path.dirname(os.path.abspath(__file__))
 open(os.path.join(here, "asked"), "a").write(" ".join(arguments) + "\\n")
 answers = json.load(open(os.path.join(here, "answers")))
-if arguments == ["--help"]:
-    print("  bench   Measure" if "bench" in answers else "")
-    sys.exit()
 words = [word for word in arguments if word in ("--version", "info", "check", "train", "bench")]
 print("to read", file=sys.stderr)
 key = words[0] + "-cpu" if words[0] == "train" and "cpu" in arguments else words[0]
@@ -179,11 +176,6 @@ class GpuValidate(unittest.TestCase):
         for loss in (0.31, 0.29, None):
             self.answers["train"] = training(loss)
             self.assertEqual(self.run_script("seed")[2]["seed"]["status"], "FAILED")
-
-    def test_no_bench_is_said(self):
-        del self.answers["bench"]
-        code, _, stages = self.run_script("bench")
-        self.assertEqual((code, stages["bench"]["status"]), (0, "not run"))
 
     def test_part_of_a_data_set(self):
         source = self.folder / "train-images.gz"
