@@ -4,3 +4,4 @@ foreach(name IN ITEMS cpu_conv2d_maxpool_sigmoid_test cpu_conv2d_test cpu_dense_
                       thread_pool_test)
   touchstone_test(${name} LINKS touchstone_cpu hwy::hwy fmt::fmt)
 endforeach()
+target_link_libraries(cpu_conv2d_maxpool_sigmoid_test PRIVATE touchstone_check)

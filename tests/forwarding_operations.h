@@ -93,6 +93,9 @@ class ForwardingOperations : public DeviceOperations {
     return right_->shuffle(seed, purpose, epoch, count);
   }
 
+  [[nodiscard]] bool conv2d_maxpool_sigmoid_by_winograd(const Conv2dMaxpoolSigmoidShape& shape) const override {
+    return right_->conv2d_maxpool_sigmoid_by_winograd(shape);
+  }
   void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
                                       const float* bias, float* output, std::uint8_t* argmax) override {
     right_->conv2d_maxpool_sigmoid_forward(shape, input, filters, bias, output, argmax);

@@ -23,7 +23,8 @@ class AccuracyTrial final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     const auto correct = reference::accuracy(shape_, to_double(logits_).data(), labels_.data());
     return {{{static_cast<double>(correct)}, {}}};
   }

@@ -10,6 +10,7 @@
 #include "host/check/rounded.h"
 #include "host/check/rounded_softmax.h"
 #include "host/check/rounded_tensor.h"
+#include "host/check/winograd_sums.h"
 #include "host/reference/executor_support.h"
 #include "touchstone/conv2d.h"
 #include "touchstone/dense.h"
@@ -38,8 +39,13 @@ std::int64_t most_terms(const Conv2dShape& shape, const RoundedTensor& gradient)
 /// The operations of a plan on one mini-batch. Keeps what the backward pass needs of the forward pass.
 class BoundedPass {
  public:
-  BoundedPass(const ExecutionPlan& plan, const std::vector<double>& parameters, std::int64_t batch)
-      : plan_(plan), parameters_(parameters), batch_(batch), pooled_(plan.operations.size()) {}
+  BoundedPass(const ExecutionPlan& plan, const std::vector<double>& parameters, const std::vector<bool>& by_winograd,
+              std::int64_t batch)
+      : plan_(plan),
+        parameters_(parameters),
+        by_winograd_(by_winograd),
+        batch_(batch),
+        pooled_(plan.operations.size()) {}
 
   const RoundedTensor& forward(RoundedTensor images) {
     activations_.push_back(std::move(images));
@@ -86,6 +92,9 @@ class BoundedPass {
   }
 
   RoundedTensor forward(std::size_t o, const Conv2dShape& shape) {
+    if (o < by_winograd_.size() && by_winograd_[o]) {
+      return winograd_sums({.conv2d = shape, .pool = 2}, activations_[o], weights(o), bias(o));
+    }
     return sum_of_products(shape.output_count(), shape.channels * shape.taps() + 1, activations_[o], weights(o),
                            bias(o), [&shape](const double* x, const double* w, const double* b, double* y) {
                              reference::conv2d_forward(shape, x, w, b, y);
@@ -173,6 +182,7 @@ class BoundedPass {
 
   const ExecutionPlan& plan_;
   const std::vector<double>& parameters_;
+  const std::vector<bool>& by_winograd_;
   std::int64_t batch_;
   std::vector<RoundedTensor> activations_;  // [operation]: its input; the last: the logits
   std::vector<PooledTensor> pooled_;        // [operation]: empty but for max-pools
@@ -195,15 +205,17 @@ RoundedTensor loss_gradient(const RoundedTensor& logits, std::span<const std::ui
 }  // namespace
 
 BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<double>& parameters,
-                                   std::vector<double> images, std::span<const std::uint8_t> labels) {
-  BoundedPass pass(plan, parameters, static_cast<std::int64_t>(labels.size()));
+                                   std::vector<double> images, std::span<const std::uint8_t> labels,
+                                   const std::vector<bool>& by_winograd) {
+  BoundedPass pass(plan, parameters, by_winograd, static_cast<std::int64_t>(labels.size()));
   const RoundedTensor& logits = pass.forward(RoundedTensor::exact(std::move(images)));
   return pass.backward(loss_gradient(logits, labels));
 }
 
 std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,
-                                        std::vector<double> images, std::int64_t batch) {
-  BoundedPass pass(plan, parameters, batch);
+                                        std::vector<double> images, std::int64_t batch,
+                                        const std::vector<bool>& by_winograd) {
+  BoundedPass pass(plan, parameters, by_winograd, batch);
   pass.forward(RoundedTensor::exact(std::move(images)));
   return pass.close_windows();
 }

@@ -30,12 +30,17 @@ struct BoundedGradients {
 /// come from equal images of the same receptive field (the background of a digit), and whichever of them is chosen,
 /// the gradients of the parameters are the same.
 ///
+/// Operations, by their index in the plan, that are `by_winograd` have the bounds of winograd_sums.h; none where it is
+/// empty.
+///
 /// `parameters` as in an Executor's state, exact; `images` [batch, input_count], exact.
 BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<double>& parameters,
-                                   std::vector<double> images, std::span<const std::uint8_t> labels);
+                                   std::vector<double> images, std::span<const std::uint8_t> labels,
+                                   const std::vector<bool>& by_winograd = {});
 
 /// How many close windows each sample has.
 std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,
-                                        std::vector<double> images, std::int64_t batch);
+                                        std::vector<double> images, std::int64_t batch,
+                                        const std::vector<bool>& by_winograd = {});
 
 }  // namespace touchstone::check

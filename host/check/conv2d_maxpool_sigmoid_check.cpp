@@ -12,6 +12,7 @@
 #include "host/check/rounded.h"
 #include "host/check/rounded_tensor.h"
 #include "host/check/shapes.h"
+#include "host/check/winograd_sums.h"
 #include "touchstone/conv2d_maxpool_sigmoid.h"
 
 namespace touchstone::check {
@@ -73,9 +74,9 @@ class Forward final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& outputs) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& outputs, const DeviceOperations& device) const override {
     const auto& chosen = std::get<GuardedArray<std::uint8_t>>(outputs[1].elements);
-    const RoundedTensor sums = preactivations();
+    const RoundedTensor sums = preactivations(device.conv2d_maxpool_sigmoid_by_winograd(shape_));
     std::vector<double> values(static_cast<std::size_t>(shape_.output_count()));
     std::vector<std::uint8_t> argmax(values.size());
     reference::conv2d_maxpool_sigmoid_forward(shape_, to_double(input_).data(), to_double(filters_).data(),
@@ -108,13 +109,17 @@ class Forward final : public Trial {
     return std::make_unique<Forward>(name, shape, std::move(input), std::move(filters), std::move(bias));
   }
 
-  [[nodiscard]] RoundedTensor preactivations() const {
-    RoundedTensor sums = sum_of_products(
-        shape_.conv2d.output_count(), shape_.conv2d.channels * shape_.conv2d.taps() + 1,
-        RoundedTensor::exact(to_double(input_)), RoundedTensor::exact(to_double(filters_)),
-        RoundedTensor::exact(to_double(bias_)), [this](const double* x, const double* w, const double* b, double* y) {
-          reference::conv2d_forward(shape_.conv2d, x, w, b, y);
-        });
+  /// Sums by Winograd's method are exact for no inputs.
+  [[nodiscard]] RoundedTensor preactivations(bool by_winograd) const {
+    const RoundedTensor input = RoundedTensor::exact(to_double(input_));
+    const RoundedTensor filters = RoundedTensor::exact(to_double(filters_));
+    const RoundedTensor bias = RoundedTensor::exact(to_double(bias_));
+    if (by_winograd) return winograd_sums(shape_, input, filters, bias);
+    RoundedTensor sums =
+        sum_of_products(shape_.conv2d.output_count(), shape_.conv2d.channels * shape_.conv2d.taps() + 1, input, filters,
+                        bias, [this](const double* x, const double* w, const double* b, double* y) {
+                          reference::conv2d_forward(shape_.conv2d, x, w, b, y);
+                        });
     return name() == "exact" ? RoundedTensor::exact(std::move(sums.values)) : sums;
   }
 
@@ -196,7 +201,8 @@ class Backward final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     const std::int64_t count = element_count(gradient_.dimensions);
     const std::vector<double> operand = to_double(inputs_.operand);
     Expected result{std::vector<double>(static_cast<std::size_t>(count)), {}};

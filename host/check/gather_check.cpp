@@ -51,7 +51,8 @@ class GatherTrial final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     std::vector<double> images(static_cast<std::size_t>(size_.batch * size_.image_size));
     std::vector<std::uint8_t> batch_labels(static_cast<std::size_t>(size_.batch));
     reference::gather(shape(), pixels_.data(), labels_.data(), indices_.data(), table_, images.data(),

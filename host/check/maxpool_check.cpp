@@ -33,7 +33,8 @@ class MaxpoolForward final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     const auto count = static_cast<std::size_t>(shape_.output_count());
     std::vector<double> output(count);
     std::vector<std::int32_t> argmax(count);

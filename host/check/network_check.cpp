@@ -39,6 +39,7 @@ struct Course {
   std::vector<std::uint32_t> order;  ///< of the first epoch
   double learning_rate = 0;
   std::int64_t steps = 0;
+  std::vector<bool> by_winograd;  ///< [operation]: the device's way, which the bounds follow
 
   explicit Course(const NetworkRun& run)
       : settings{make_plan(run.network), compute_normalisation(*run.training), run.network.recipe().optimizer,
@@ -100,8 +101,8 @@ class ClearSamples {
         std::min(static_cast<std::size_t>(course_.settings.batch_size), course_.order.size() - position_);
     const auto begin = course_.order.begin() + static_cast<std::ptrdiff_t>(position_);
     Batch some = gather(course_, {begin, begin + static_cast<std::ptrdiff_t>(count)});
-    const std::vector<std::int64_t> close =
-        close_windows(course_.settings.plan, parameters, std::move(some.images), static_cast<std::int64_t>(count));
+    const std::vector<std::int64_t> close = close_windows(course_.settings.plan, parameters, std::move(some.images),
+                                                          static_cast<std::int64_t>(count), course_.by_winograd);
     for (std::size_t i = 0; i < count && clear_.size() < static_cast<std::size_t>(course_.settings.batch_size); ++i) {
       ++position_;
       if (close[i] == 0) {
@@ -247,7 +248,7 @@ GradientReport check_gradients(const Course& course, Executor& device, std::int6
   const std::unique_ptr<Executor> reference = make_reference_executor(course.settings);
   start(course, *reference, parameters);
   const BoundedGradients bounded =
-      bounded_gradients(course.settings.plan, parameters, std::move(batch.images), batch.labels);
+      bounded_gradients(course.settings.plan, parameters, std::move(batch.images), batch.labels, course.by_winograd);
   report.close_windows = bounded.close_windows;
   compare(device.gradients(batch.samples), reference->gradients(batch.samples), bounded, report);
   return report;
@@ -300,7 +301,11 @@ NetworkReport check_network(const NetworkRun& run, const ExecutorMaker& make_exe
   const auto announce = [&observer](const std::string& stage) {
     if (observer) observer(stage);
   };
-  const Course course(run);
+  Course course(run);
+  const std::unique_ptr<Executor> device = make_executor(course.settings);
+  for (std::size_t i = 0; i < course.settings.plan.operations.size(); ++i) {
+    course.by_winograd.push_back(device->sums_by_winograd(i));
+  }
   const std::vector<float> drawn = initial_parameters(run.network, run.seed);
   const Parameters initial(drawn.begin(), drawn.end());
 
@@ -308,7 +313,6 @@ NetworkReport check_network(const NetworkRun& run, const ExecutorMaker& make_exe
   const LeadingRun leading = lead(course, initial);
   announce("the device's gradients and run");
   NetworkReport report;
-  const std::unique_ptr<Executor> device = make_executor(course.settings);
   start(course, *device, initial);
   report.gradients.push_back(check_gradients(course, *device, 0));
   const Trajectory on_device = follow(course, *device, initial, leading.batches);

@@ -50,7 +50,8 @@ class OptimizerTrial final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     std::vector<Expected> result = reference_values();
     if (!exact_) add_bounds(result);
     return result;

@@ -33,7 +33,8 @@ class ShuffleTrial final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     const std::vector<std::uint32_t> order = shuffled_order(key_.seed, key_.purpose, key_.epoch, key_.count);
     return {{{order.begin(), order.end()}, {}}};
   }

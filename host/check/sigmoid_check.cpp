@@ -64,7 +64,8 @@ class SigmoidForward final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     Expected output{std::vector<double>(input_.values().size()), {}};
     reference::sigmoid_forward(input_.size(), to_double(input_).data(), output.values.data());
     for (const float x : input_.values()) output.bounds.push_back(sigmoid(Rounded::exact(x)).error);
@@ -88,7 +89,8 @@ class SigmoidBackward final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     Expected grad_input{std::vector<double>(output_.values().size()), {}};
     reference::sigmoid_backward(output_.size(), to_double(grad_output_).data(), to_double(output_).data(),
                                 grad_input.values.data());

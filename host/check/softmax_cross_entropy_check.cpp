@@ -39,7 +39,8 @@ class SoftmaxBounded : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     const SoftmaxCrossEntropyShape& shape = batch_.shape;
     Expected losses{std::vector<double>(static_cast<std::size_t>(shape.batch)), {}};
     Expected grad_logits{std::vector<double>(static_cast<std::size_t>(shape.count())), {}};
@@ -78,8 +79,8 @@ class SoftmaxShift final : public SoftmaxBounded {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& outputs) const override {
-    std::vector<Expected> once = SoftmaxBounded::expected(outputs);
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& outputs, const DeviceOperations& device) const override {
+    std::vector<Expected> once = SoftmaxBounded::expected(outputs, device);
     std::vector<Expected> twice = once;
     twice.insert(twice.end(), once.begin(), once.end());
     return twice;

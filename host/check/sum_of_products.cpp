@@ -60,7 +60,8 @@ class SumOfProductsTrial final : public Trial {
     return outputs;
   }
 
-  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/) const override {
+  [[nodiscard]] std::vector<Expected> expected(const Outputs& /*outputs*/,
+                                               const DeviceOperations& /*device*/) const override {
     Expected result{reference(to_double(left_), to_double(right_), to_double(addend_)), {}};
     if (!exact_) {
       result.bounds = reference(magnitudes(left_), magnitudes(right_), magnitudes(addend_));

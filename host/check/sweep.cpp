@@ -27,7 +27,7 @@ TrialResult run_trial(const Trial& trial, DeviceOperations& device, const std::v
   if (const std::string name = written_beside(outputs); !name.empty()) {
     return {{}, fmt::format("elements beside {} were written", name)};
   }
-  const Comparison comparison = compare(outputs, trial.expected(outputs));
+  const Comparison comparison = compare(outputs, trial.expected(outputs, device));
   if (comparison.wrong > 0) return {comparison, describe(comparison)};
   if (std::string violation = trial.violation(outputs); !violation.empty()) {
     return {comparison, std::move(violation)};

@@ -27,9 +27,10 @@ class Trial {
   [[nodiscard]] const std::string& name() const { return name_; }
   /// Calls the operation on a device.
   [[nodiscard]] virtual Outputs run(DeviceOperations& device) const = 0;
-  /// What the reference gives for each of the outputs. Where rounding may decide between elements, it follows the
-  /// choice that these outputs show.
-  [[nodiscard]] virtual std::vector<Expected> expected(const Outputs& outputs) const = 0;
+  /// What the reference gives for each of the outputs, and how far the device's method may lead from it. Where rounding
+  /// may decide between elements, the reference follows the choice that these outputs show.
+  [[nodiscard]] virtual std::vector<Expected> expected(const Outputs& outputs,
+                                                       const DeviceOperations& device) const = 0;
   /// A sentence on the property that the outputs lack; empty where they have all that are known.
   [[nodiscard]] virtual std::string violation(const Outputs& /*outputs*/) const { return {}; }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The CPU executor. A training step is two parallel regions: over parts of the mini-batch, each of which goes forward
-// and backward through the whole network in small groups of samples and sums its gradients by itself; then over slices
-// of the parameters, each of which adds up the parts' gradients in order and takes the optimizer's step. How the
-// mini-batch is cut depends on its size and the network alone, never on the number of threads, and losses are added in
-// the order of samples: any number of threads gives the same bits.
+// and backward through the whole network in small groups of samples and sums its gradients by itself; then over parts
+// of the parameters, each of which adds up the samples' gradients in order, takes the optimizer's step, and is brought
+// into the orders that the next step reads. How the mini-batch is cut depends on its size and the network alone, never
+// on the number of threads, and losses are added in the order of samples: any number of threads gives the same bits.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -16,7 +16,10 @@
 #include <utility>
 #include <vector>
 
+#include "host/cpu/aligned_vector.h"
 #include "host/cpu/clock_recorder.h"
+#include "host/cpu/fused_plan.h"
+#include "host/cpu/network_parameters.h"
 #include "host/cpu/network_pass.h"
 #include "host/cpu/partial_sums.h"
 #include "host/cpu/thread_pool.h"
@@ -41,9 +44,6 @@ using Samples = std::span<const std::uint32_t>;
 constexpr std::int64_t most_parts = 16;
 constexpr std::int64_t fewest_samples = 8;
 
-/// Parameters whose gradients are added up and applied by one task: 8 KiB of each array.
-constexpr std::int64_t slice_floats = 2048;
-
 constexpr std::int64_t divide_up(std::int64_t count, std::int64_t by) { return (count + by - 1) / by; }
 
 std::size_t to_size(std::int64_t count) { return static_cast<std::size_t>(count); }
@@ -61,17 +61,23 @@ class CpuExecutor final : public Executor {
       : settings_(settings),
         table_(settings.normalisation.table()),
         group_(cpu::group_size(settings.plan)),
+        network_(settings.plan),
         parameters_(to_size(settings.plan.parameter_floats)),
+        sums_(to_size(network_.sum_floats())),
         gradients_(parameters_.size()),
         pool_(threads) {
     validate(settings_);
     slots_.assign(to_size(settings_.optimizer.slots()), parameters_);
     for (int thread = 0; thread < pool_.threads(); ++thread) {
-      passes_.push_back(std::make_unique<cpu::NetworkPass>(settings_.plan, group_));
+      passes_.push_back(std::make_unique<cpu::NetworkPass>(settings_.plan, network_, group_));
     }
   }
 
   [[nodiscard]] std::string device() const override { return "cpu"; }
+
+  [[nodiscard]] bool sums_by_winograd(std::size_t index) const override {
+    return cpu::sums_by_winograd(settings_.plan, index);
+  }
 
   void upload(Split split, SharedImageSet images) override { images_.upload(settings_.plan, split, std::move(images)); }
 
@@ -87,6 +93,9 @@ class CpuExecutor final : public Executor {
     validate(state, settings_);
     const auto to_float = [](double value) { return static_cast<float>(value); };
     std::transform(state.parameters.begin(), state.parameters.end(), parameters_.begin(), to_float);
+    for (const cpu::ParameterPart& part : network_.parts()) {
+      network_.prepare(part, parameters_.data(), passes_.front()->workspace());
+    }
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       std::transform(state.optimizer_slots[i].begin(), state.optimizer_slots[i].end(), slots_[i].begin(), to_float);
     }
@@ -142,7 +151,9 @@ class CpuExecutor final : public Executor {
       throw Error("gradients were asked for the mean loss over no samples; there must be at least 1");
     }
     run_parts(images_.holding(Split::training, samples), samples);
-    cpu::sum_partials(partials_, 0, settings_.plan.parameter_floats, gradients_.data());
+    for (const cpu::ParameterPart& part : network_.parts()) {
+      collect(part, passes_.front()->workspace());
+    }
     return {gradients_.begin(), gradients_.end()};
   }
 
@@ -213,7 +224,7 @@ class CpuExecutor final : public Executor {
     losses_.resize(samples.size());
     correct_.assign(to_size(parts), 0);
     while (partial_buffers_.size() < to_size(parts)) {
-      partial_buffers_.emplace_back(parameters_.size());
+      partial_buffers_.emplace_back(sums_.size());
     }
     partials_.clear();
     for (std::int64_t part = 0; part < parts; ++part) {
@@ -250,15 +261,26 @@ class CpuExecutor final : public Executor {
   }
 
   void update(const OptimizerStep& step) {
-    const std::int64_t floats = settings_.plan.parameter_floats;
-    pool_.parallel_for(divide_up(floats, slice_floats), [&](std::int64_t slice, int thread) {
-      const std::int64_t begin = slice * slice_floats;
-      const std::int64_t count = std::min(slice_floats, floats - begin);
+    const std::vector<cpu::ParameterPart>& parts = network_.parts();
+    pool_.parallel_for(static_cast<std::int64_t>(parts.size()), [&](std::int64_t index, int thread) {
+      const cpu::ParameterPart& part = parts[to_size(index)];
       const OperationScope scope(passes_[to_size(thread)]->recorder(), "",
-                                 [&] { return cost::optimizer(settings_.optimizer.kind, count); });
-      cpu::sum_partials(partials_, begin, count, gradients_.data() + begin);
-      apply(step, begin, count);
+                                 [&] { return cost::optimizer(settings_.optimizer.kind, part.parameter_count()); });
+      cpu::Workspace& workspace = passes_[to_size(thread)]->workspace();
+      collect(part, workspace);
+      for (const cpu::FloatRange range : part.parameters) {
+        apply(step, range.begin, range.count);
+      }
+      network_.prepare(part, parameters_.data(), workspace);
     });
+  }
+
+  /// Adds up the partial sums of some of the gradients.
+  void collect(const cpu::ParameterPart& part, cpu::Workspace& workspace) {
+    for (const cpu::FloatRange range : part.sums) {
+      cpu::sum_partials(partials_, range.begin, range.count, sums_.data() + range.begin);
+    }
+    network_.collect(part, sums_.data(), gradients_.data(), workspace);
   }
 
   /// The optimizer's step for some of the parameters.
@@ -283,11 +305,13 @@ class CpuExecutor final : public Executor {
   PixelTable table_;
   UploadedImages images_;
   std::int64_t group_;  // samples that go through the network together
+  cpu::NetworkParameters network_;
   std::vector<float> parameters_;
   std::vector<std::vector<float>> slots_;
-  std::vector<std::vector<float>> partial_buffers_;             // [part][parameter_floats], the gaps zero
+  std::vector<cpu::AlignedVector<float>> partial_buffers_;      // [part]: gradient sums as the network has them
   std::vector<const float*> partials_;                          // of the parts of the mini-batch at hand
-  std::vector<float> gradients_;                                // their sum
+  cpu::AlignedVector<float> sums_;                              // their sum
+  std::vector<float> gradients_;                                // the same in the plan's flat layout, the gaps zero
   std::vector<float> losses_;                                   // [sample]
   std::vector<std::int64_t> correct_;                           // [part or group]
   std::vector<std::unique_ptr<cpu::NetworkPass>> passes_;       // [thread]

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/cpu/peaks.h"
+#include "host/cpu/winograd.h"
 #include "host/cpu/workspace.h"
 #include "touchstone/accuracy.h"
 #include "touchstone/sigmoid.h"
@@ -111,6 +112,9 @@ class CpuOperations final : public DeviceOperations {
     return order;
   }
 
+  [[nodiscard]] bool conv2d_maxpool_sigmoid_by_winograd(const Conv2dMaxpoolSigmoidShape& shape) const override {
+    return cpu::uses_winograd(shape);
+  }
   void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
                                       const float* bias, float* output, std::uint8_t* argmax) override {
     run_by_clock([&] { cpu::conv2d_maxpool_sigmoid_forward(shape, input, filters, bias, output, argmax, workspace_); });

@@ -6,6 +6,8 @@
 #include <optional>
 #include <variant>
 
+#include "host/cpu/winograd.h"
+
 namespace touchstone::cpu {
 
 namespace {
@@ -61,6 +63,11 @@ std::vector<FusedOperation> fuse(const ExecutionPlan& plan) {
     }
   }
   return fused;
+}
+
+bool sums_by_winograd(const ExecutionPlan& plan, std::size_t index) {
+  const auto block = block_at(plan.operations, index);
+  return block && uses_winograd(*block);
 }
 
 }  // namespace touchstone::cpu

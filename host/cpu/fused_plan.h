@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -23,6 +24,9 @@ struct FusedOperation {
 /// The operations of a plan. Wherever a convolution with stride 1 and no padding, a max-pool with windows of 2x2 or 3x3
 /// side by side, and a sigmoid follow each other, they become one; the others stay as they are.
 std::vector<FusedOperation> fuse(const ExecutionPlan& plan);
+
+/// Whether operation `index` of a plan begins a fused block that takes its sums by Winograd's method.
+bool sums_by_winograd(const ExecutionPlan& plan, std::size_t index);
 
 /// As with_batch() of the plan's shapes.
 constexpr Conv2dMaxpoolSigmoidShape with_batch(Conv2dMaxpoolSigmoidShape shape, std::int64_t batch) {

@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "host/cpu/aligned_vector.h"
+#include "host/cpu/fused_block.h"
 #include "host/cpu/fused_plan.h"
+#include "host/cpu/network_parameters.h"
 #include "host/cpu/workspace.h"
 #include "touchstone/operation_recorder.h"
 #include "touchstone/plan.h"
@@ -16,22 +19,23 @@ namespace touchstone::cpu {
 /// through the whole network together: depends on the plan alone.
 std::int64_t group_size(const ExecutionPlan& plan);
 
-/// The forward and backward pass of a plan over one group of samples in one thread, blocks of operations fused where
-/// they can be. Keeps what the backward pass needs of the forward pass.
+/// The forward and backward pass of a plan over one group of samples in one thread. Keeps what the backward pass needs
+/// of the forward pass.
 class NetworkPass {
  public:
-  /// For groups of up to `capacity` samples.
-  NetworkPass(const ExecutionPlan& plan, std::int64_t capacity);
+  /// For groups of up to `capacity` samples. `network` is of that plan, and outlives the pass.
+  NetworkPass(const ExecutionPlan& plan, const NetworkParameters& network, std::int64_t capacity);
 
   /// Where the images [capacity, input_count] and labels [capacity] of the next group go.
-  [[nodiscard]] float* images() { return activations_.front().data(); }
+  [[nodiscard]] float* images() { return stages_.front().input.data(); }
   [[nodiscard]] std::uint8_t* labels() { return labels_.data(); }
 
-  /// From the first `batch` images to their logits [batch, classes], which it returns.
+  /// From the first `batch` images to their logits [batch, classes], which it returns. `parameters` in the plan's flat
+  /// layout are those that the network has prepared.
   const float* forward(const float* parameters, std::int64_t batch);
 
   /// The codes of the group that forward() has last taken through: see code_operation().
-  [[nodiscard]] const float* codes() const { return activations_[code_operation_].data(); }
+  [[nodiscard]] const float* codes() const { return stages_[code_stage_].input.data(); }
 
   /// Whom to tell of each operation; nullptr: nobody.
   void record_with(OperationRecorder* recorder) { recorder_ = recorder; }
@@ -40,25 +44,45 @@ class NetworkPass {
   /// Where the gradient by the logits [capacity, classes] goes before backward().
   [[nodiscard]] float* grad_logits() { return gradient_.data(); }
 
-  /// From the gradient by the logits to the gradient by the parameters, in the plan's flat layout: written to
-  /// `gradients` or, with `add`, added to what is there. The gaps between the parameters are left alone. The gradient
-  /// by the images is not computed.
-  void backward(const float* parameters, std::int64_t batch, bool add, float* gradients);
+  /// From the gradient by the logits to the gradient by the parameters, as the network lays out sums: written to `sums`
+  /// or, with `add`, added to what is there. The gradient by the images is not computed.
+  void backward(const float* parameters, std::int64_t batch, bool add, float* sums);
+
+  [[nodiscard]] Workspace& workspace() { return workspace_; }
 
  private:
-  void forward(const FusedOperation& operation, const float* parameters, std::int64_t batch, std::size_t index);
-  void backward_data(const FusedOperation& operation, const float* parameters, std::int64_t batch, std::size_t index);
-  void backward_parameters(const FusedOperation& operation, std::int64_t batch, std::size_t index, bool add,
-                           float* gradients);
+  /// An operation, and what its forward pass leaves for its backward pass.
+  struct Stage {
+    const FusedOperation* operation = nullptr;
+    const Conv2dMaxpoolSigmoidShape* block = nullptr;  // where it is one
+    AlignedVector<float> input;                        // planes; of a block behind a block, nothing
+    std::vector<std::int32_t> argmax;                  // of a max-pool
 
-  std::vector<FusedOperation> operations_;
-  std::size_t first_with_parameters_;                // an index into the operations; their number where there is none
-  std::size_t code_operation_;                       // an index into the operations; their number without a dense one
-  std::vector<std::vector<float>> activations_;      // [operation]: its input; the last: the logits
-  std::vector<std::vector<std::int32_t>> argmax_;    // [operation]: empty but for max-pools
-  std::vector<std::vector<std::uint8_t>> position_;  // [operation]: the argmax of fused blocks; empty elsewhere
-  std::vector<float> gradient_;                      // by the output of the operation at hand
-  std::vector<float> grad_input_;
+    // Of a block, with channels last:
+    AlignedVector<float> images;  // nothing behind a block, whose outputs they are
+    AlignedVector<float> outputs;
+    AlignedVector<std::uint8_t> positions;
+  };
+
+  [[nodiscard]] bool is_block(std::size_t index) const { return index < stages_.size() && stages_[index].block; }
+  [[nodiscard]] float* input_of(std::size_t index) {
+    return index < stages_.size() ? stages_[index].input.data() : logits_.data();
+  }
+  [[nodiscard]] const float* images_of(std::size_t index) const;
+  void forward(const float* parameters, std::int64_t batch, std::size_t index);
+  void forward_block(std::int64_t batch, std::size_t index);
+  void backward_block(std::int64_t batch, std::size_t index, float* sums);
+  void backward_images(const Conv2dMaxpoolSigmoidShape& shape, const BlockDeltas& deltas, std::size_t index);
+  void backward_data(const float* parameters, std::int64_t batch, std::size_t index);
+  void backward_parameters(std::int64_t batch, std::size_t index, bool add, float* sums);
+
+  const NetworkParameters& network_;
+  std::vector<Stage> stages_;
+  std::size_t first_with_parameters_;  // an index into the stages; their number where there is none
+  std::size_t code_stage_;             // an index into the stages; their number without a dense one
+  AlignedVector<float> logits_;
+  AlignedVector<float> gradient_;  // by the output of the operation at hand
+  AlignedVector<float> grad_input_;
   std::vector<float> added_;  // what is added to the gradients: those of one operation
   std::vector<std::uint8_t> labels_;
   Workspace workspace_;

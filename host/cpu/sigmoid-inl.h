@@ -17,14 +17,14 @@ HWY_BEFORE_NAMESPACE();
 namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
 
-/// 1 / (1 + exp(-x)). With e = exp(-|x|) in (0, 1] it is 1 / (1 + e) for x >= 0 and e / (1 + e) below: no overflow, no
-/// cancellation, and a true division. A NaN stays a NaN.
+/// 1 / (1 + exp(-x)). With e = exp(-|x|) in (0, 1] it is 1 / (1 + e) for x >= 0 and e / (1 + e) below: no overflow and
+/// no cancellation. A NaN stays a NaN.
 HWY_INLINE FloatVector sigmoid_of(FloatVector x) {
   const Floats d;
   const FloatVector one = hn::Set(d, 1.0F);
   const FloatVector e = exp_of_negative(hn::Neg(hn::Abs(x)));
-  const FloatVector numerator = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one);
-  return hn::Div(numerator, hn::Add(one, e));
+  const FloatVector share = reciprocal(hn::Add(one, e));
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(e, share), share);
 }
 
 /// grad_output * s * (1 - s), from the stored output s.

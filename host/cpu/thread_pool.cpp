@@ -2,6 +2,7 @@
 #include "host/cpu/thread_pool.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <limits>
@@ -25,9 +26,9 @@ inline void pause_briefly() {
 #endif
 }
 
-/// How often a waiting thread looks before it sleeps: some 5 microseconds where a pause takes 40 ns, which is longer
-/// than the serial part between two regions of a training step.
-constexpr int spins = 128;
+/// How often a waiting thread looks before it sleeps: some 40 microseconds where a pause takes 40 ns. That is longer
+/// than the serial part between two regions of a training step, and as long as it takes to wake up a sleeping thread.
+constexpr int spins = 1000;
 
 /// Waits until `value` differs from `seen`: spinning first, then asleep.
 void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t seen) {
@@ -40,12 +41,16 @@ void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t seen
   value.wait(seen, std::memory_order_acquire);
 }
 
-}  // namespace
-
-ThreadPool::ThreadPool(int threads) {
+std::size_t number_of_tickets(int threads) {
   if (threads < 1) {
     throw Error(fmt::format("the cpu device was asked for {} threads; there must be at least 1", threads));
   }
+  return static_cast<std::size_t>(threads);
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) : tickets_(number_of_tickets(threads)) {
   workers_.reserve(static_cast<std::size_t>(threads) - 1);
   for (int thread = 1; thread < threads; ++thread) {
     workers_.emplace_back([this, thread] { work(thread); });
@@ -76,7 +81,12 @@ void ThreadPool::run(std::int64_t tasks, Job job) {
   failed_.store(false, std::memory_order_relaxed);
   unfinished_.store(static_cast<std::uint32_t>(tasks), std::memory_order_relaxed);
   const std::uint32_t region = region_.load(std::memory_order_relaxed) + 1;
-  ticket_.store((std::uint64_t{region} << 32U) | static_cast<std::uint64_t>(tasks), std::memory_order_release);
+  for (int owner = 0; owner < threads(); ++owner) {
+    const std::int64_t begin = owner == 0 ? 0 : end_of_tasks(owner - 1);
+    const auto count = static_cast<std::uint64_t>(end_of_tasks(owner) - begin);
+    tickets_[static_cast<std::size_t>(owner)].value.store((std::uint64_t{region} << 32U) | count,
+                                                          std::memory_order_release);
+  }
   region_.store(region, std::memory_order_release);
   region_.notify_all();
   claim_tasks(0);
@@ -98,19 +108,28 @@ void ThreadPool::work(int thread) {
   }
 }
 
+std::int64_t ThreadPool::end_of_tasks(int owner) const { return tasks_ * (owner + 1) / threads(); }
+
 void ThreadPool::claim_tasks(int thread) {
+  for (int i = 0; i < threads(); ++i) {
+    claim_tasks_of((thread + i) % threads(), thread);
+  }
+}
+
+void ThreadPool::claim_tasks_of(int owner, int thread) {
   constexpr std::uint64_t unclaimed_mask = 0xFFFFFFFFU;
-  std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  std::atomic<std::uint64_t>& claims = tickets_[static_cast<std::size_t>(owner)].value;
+  std::uint64_t ticket = claims.load(std::memory_order_acquire);
   while ((ticket & unclaimed_mask) != 0) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    if (!claims.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
       continue;
     }
     // The claim holds the region open: job_ and tasks_ stay until this task is done.
-    run_task(tasks_ - static_cast<std::int64_t>(ticket & unclaimed_mask), thread);
+    run_task(end_of_tasks(owner) - static_cast<std::int64_t>(ticket & unclaimed_mask), thread);
     if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       unfinished_.notify_one();
     }
-    ticket = ticket_.load(std::memory_order_acquire);
+    ticket = claims.load(std::memory_order_acquire);
   }
 }
 

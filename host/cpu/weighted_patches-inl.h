@@ -57,36 +57,66 @@ struct WeightedPatches {
   std::int64_t next_target = 0;  // from a patch to the next
 };
 
-template <std::size_t patches, std::size_t runs, std::size_t vectors, std::size_t... index>
-HWY_INLINE void run_patch_tile(const WeightedPatches& problem, std::index_sequence<index...> /*accumulators*/) {
+/// The sums of one run: `visit` gets each, and where in the run its vector lies.
+template <class Visit, std::size_t... vector>
+HWY_INLINE void visit_run(float* run, FloatVector* sums, Visit visit, std::index_sequence<vector...> /*vectors*/) {
+  (visit(sums[vector], run + static_cast<std::int64_t>(vector) * float_lanes()), ...);
+}
+
+/// The sums of one patch in the target.
+template <std::size_t vectors, class Visit, std::size_t... run>
+HWY_INLINE void visit_patch(float* patch, std::int64_t pitch, FloatVector* sums, Visit visit,
+                            std::index_sequence<run...> /*runs*/) {
+  ((visit_run(patch, sums + run * vectors, visit, std::make_index_sequence<vectors>()), patch += pitch), ...);
+}
+
+template <std::size_t... vector>
+HWY_INLINE void add_run(const float* run, FloatVector weight, FloatVector* sums,
+                        std::index_sequence<vector...> /*vectors*/) {
+  ((sums[vector] =
+        hn::MulAdd(weight, hn::LoadU(Floats(), run + static_cast<std::int64_t>(vector) * float_lanes()), sums[vector])),
+   ...);
+}
+
+/// Adds a term to one patch. The pointer goes from run to run, which leaves each load a plain address.
+template <std::size_t vectors, std::size_t... run>
+HWY_INLINE void add_patch(const float* patch, std::int64_t pitch, FloatVector weight, FloatVector* sums,
+                          std::index_sequence<run...> /*runs*/) {
+  ((add_run(patch, weight, sums + run * vectors, std::make_index_sequence<vectors>()), patch += pitch), ...);
+}
+
+template <std::size_t runs, std::size_t vectors, std::size_t... patch>
+HWY_INLINE void run_patch_tile(const WeightedPatches& problem, std::index_sequence<patch...> /*patches*/) {
+  using Runs = std::make_index_sequence<runs>;
   constexpr std::size_t size = runs * vectors;
   const Floats d;
-  const std::int64_t lanes = float_lanes();
-  const auto signed_index = [](std::size_t i) { return static_cast<std::int64_t>(i); };
-  const auto place = [&problem, lanes, signed_index](std::size_t i) HWY_ATTR {
-    return problem.target + signed_index(i / size) * problem.next_target +
-           signed_index(i % size / vectors) * problem.target_pitch + signed_index(i % vectors) * lanes;
-  };
-  FloatVector sums[sizeof...(index)] = {hn::LoadU(d, place(index))...};
+  const auto times = [](std::size_t i, std::int64_t step) { return static_cast<std::int64_t>(i) * step; };
+  FloatVector sums[sizeof...(patch) * size];
+  float* const target = problem.target;
+  const std::int64_t target_pitch = problem.target_pitch;
+  const std::int64_t next_target = problem.next_target;
+  const auto load = [d](FloatVector& sum, const float* from) HWY_ATTR { sum = hn::LoadU(d, from); };
+  (visit_patch<vectors>(target + times(patch, next_target), target_pitch, sums + patch * size, load, Runs()), ...);
+  const float* const source = problem.source;
   const std::int32_t* offsets = problem.offsets;
   const float* weights = problem.weights;
   const std::int64_t pitch = problem.source_pitch;
-  for (std::int64_t t = 0; t < problem.terms; ++t) {
-    ((sums[index] = hn::MulAdd(
-          hn::Set(d, weights[signed_index(index / size) * problem.next_terms]),
-          hn::LoadU(d, problem.source + offsets[signed_index(index / size) * problem.next_terms] +
-                           signed_index(index % size / vectors) * pitch + signed_index(index % vectors) * lanes),
-          sums[index])),
+  const std::int64_t step = problem.term_step;
+  const std::int64_t next = problem.next_terms;
+  for (std::int64_t t = problem.terms; t > 0; --t) {
+    (add_patch<vectors>(source + offsets[times(patch, next)], pitch, hn::Set(d, weights[times(patch, next)]),
+                        sums + patch * size, Runs()),
      ...);
-    offsets += problem.term_step;
-    weights += problem.term_step;
+    offsets += step;
+    weights += step;
   }
-  (hn::StoreU(sums[index], d, place(index)), ...);
+  const auto store = [d](const FloatVector& sum, float* to) HWY_ATTR { hn::StoreU(sum, d, to); };
+  (visit_patch<vectors>(target + times(patch, next_target), target_pitch, sums + patch * size, store, Runs()), ...);
 }
 
 template <std::size_t patches, std::size_t runs, std::size_t vectors>
 void patch_tile(const WeightedPatches& problem) {
-  run_patch_tile<patches, runs, vectors>(problem, std::make_index_sequence<patches * runs * vectors>());
+  run_patch_tile<runs, vectors>(problem, std::make_index_sequence<patches>());
 }
 
 using PatchTileFunction = void (*)(const WeightedPatches&);
@@ -113,26 +143,39 @@ constexpr auto patch_tile_table(std::index_sequence<run...> /*runs*/) {
 class PatchTile {
  public:
   /// `one` works on a patch, `several` on patches_at_once of them; nullptr where these are too large.
-  PatchTile(std::int64_t run, std::int64_t x, PatchTileFunction one, PatchTileFunction several)
-      : run_(run), x_(x), one_(one), several_(several) {}
+  PatchTile(std::int64_t run, std::int64_t x, std::int64_t floats, PatchTileFunction one, PatchTileFunction several)
+      : run_(run), x_(x), floats_(floats), one_(one), several_(several) {}
 
-  /// Adds to this part of one patch.
-  void add(const WeightedPatches& problem) const { one_(part_of(problem)); }
+  /// Of one patch.
+  [[nodiscard]] std::int64_t floats() const { return floats_; }
 
-  /// Adds to this part of `count` patches, which do not overlap.
+  /// Adds to this part of `count` patches, one after another.
+  void add_each(const WeightedPatches& problem, std::int64_t count) const {
+    WeightedPatches part = part_of(problem);
+    for (std::int64_t patch = 0; patch < count; ++patch) {
+      one_(part);
+      advance(part, 1);
+    }
+  }
+
+  /// The same where the patches do not overlap.
   void add_all(const WeightedPatches& problem, std::int64_t count) const {
     WeightedPatches part = part_of(problem);
     for (std::int64_t patch = 0; patch < count;) {
       const std::int64_t done = several_ != nullptr && patch + patches_at_once <= count ? patches_at_once : 1;
       (done > 1 ? several_ : one_)(part);
-      part.offsets += done * problem.next_terms;
-      part.weights += done * problem.next_terms;
-      part.target += done * problem.next_target;
+      advance(part, done);
       patch += done;
     }
   }
 
  private:
+  static void advance(WeightedPatches& problem, std::int64_t patches) {
+    problem.offsets += patches * problem.next_terms;
+    problem.weights += patches * problem.next_terms;
+    problem.target += patches * problem.next_target;
+  }
+
   [[nodiscard]] WeightedPatches part_of(WeightedPatches problem) const {
     problem.source += run_ * problem.source_pitch + x_;
     problem.target += run_ * problem.target_pitch + x_;
@@ -141,6 +184,7 @@ class PatchTile {
 
   std::int64_t run_;
   std::int64_t x_;
+  std::int64_t floats_;
   PatchTileFunction one_;
   PatchTileFunction several_;
 };
@@ -159,7 +203,8 @@ HWY_INLINE void for_each_patch_tile(std::int64_t runs, std::int64_t floats, Func
     for (std::int64_t v = 0; v < vector_parts.parts; ++v) {
       const auto row = static_cast<std::size_t>(run_parts.size(r) - 1);
       const auto column = static_cast<std::size_t>(vector_parts.size(v) - 1);
-      function(PatchTile(run_parts.begin(r), vector_parts.begin(v) * lanes, one[row][column], several[row][column]));
+      function(PatchTile(run_parts.begin(r), vector_parts.begin(v) * lanes,
+                         run_parts.size(r) * vector_parts.size(v) * lanes, one[row][column], several[row][column]));
     }
   }
 }

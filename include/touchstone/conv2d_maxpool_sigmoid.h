@@ -73,8 +73,8 @@ namespace cpu {
 
 class Workspace;
 
-/// As reference::conv2d_maxpool_sigmoid_forward in float32, vectorised; serial. The pre-activations are those of
-/// cpu::conv2d_forward to the bit.
+/// As reference::conv2d_maxpool_sigmoid_forward in float32, vectorised; serial. The pre-activations of some shapes come
+/// by Winograd's method (host/cpu/winograd.h), and are then not exact even on small integers.
 void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
                                     const float* bias, float* output, std::uint8_t* argmax, Workspace& workspace);
 /// As reference::conv2d_maxpool_sigmoid_backward_data in float32. An infinite or NaN delta spreads over all pixels that

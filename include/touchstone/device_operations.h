@@ -91,6 +91,11 @@ class DeviceOperations {
   virtual std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
                                              std::uint32_t count) = 0;
 
+  /// Whether conv2d_maxpool_sigmoid_forward takes its sums by Winograd's method, whose roundings are others than those
+  /// of plain sums (check/winograd_sums.h).
+  [[nodiscard]] virtual bool conv2d_maxpool_sigmoid_by_winograd(const Conv2dMaxpoolSigmoidShape& /*shape*/) const {
+    return false;
+  }
   virtual void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input,
                                               const float* filters, const float* bias, float* output,
                                               std::uint8_t* argmax) = 0;

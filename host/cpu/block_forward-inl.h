@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fused block's forward pass: convolution sums that are pooled straight out of registers, and the sigmoid of what
+// is left.
+//
+// A tile is a few neighbouring windows of one row of windows by a vector of filters. Directly, it sums all rows and
+// columns of its windows at once (row_sums-inl.h). By Winograd's method it sums the products of each point for two rows
+// of windows, keeps them in the first-level cache, and transforms them when all points are there. Included once per
+// instruction set.
+#if defined(TOUCHSTONE_HOST_CPU_BLOCK_FORWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TOUCHSTONE_HOST_CPU_BLOCK_FORWARD_INL_H_
+#undef TOUCHSTONE_HOST_CPU_BLOCK_FORWARD_INL_H_
+#else
+#define TOUCHSTONE_HOST_CPU_BLOCK_FORWARD_INL_H_
+#endif
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <hwy/highway.h>
+
+#include "host/cpu/block_filters-inl.h"
+#include "host/cpu/channels_last.h"
+#include "host/cpu/row_sums-inl.h"
+#include "host/cpu/sigmoid-inl.h"
+#include "host/cpu/simd-inl.h"
+#include "host/cpu/weighted_sums-inl.h"
+#include "host/cpu/winograd-inl.h"
+#include "host/cpu/winograd.h"
+#include "host/cpu/workspace.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace touchstone::cpu {
+namespace HWY_NAMESPACE {
+
+using Positions = hn::Rebind<std::uint8_t, Floats>;
+
+/// Windows of a tile, the most first: with 32 registers up to 24 accumulators, with 16 up to 12.
+template <std::size_t pool>
+constexpr auto tile_windows() {
+  if constexpr (pool == 2 && has_32_registers) {
+    return std::array<std::size_t, 4>{6, 4, 2, 1};
+  } else if constexpr (pool == 2) {
+    return std::array<std::size_t, 3>{3, 2, 1};
+  } else if constexpr (has_32_registers) {
+    return std::array<std::size_t, 2>{2, 1};
+  } else {
+    return std::array<std::size_t, 1>{1};
+  }
+}
+
+/// Where a tile's results go: those of window w of stream s to w * window_step + s * stream_step.
+struct PooledOutput {
+  float* values = nullptr;
+  std::uint8_t* positions = nullptr;
+  std::int64_t window_step = 0;
+  std::int64_t stream_step = 0;
+  std::int64_t streams = 0;  // those that are wanted
+  std::int64_t filters = 0;  // those that a vector has
+};
+
+/// The largest of a window's sums, the first of equals, and its position. sums[a * columns + b].
+template <std::size_t pool, std::size_t columns, std::size_t... later>
+HWY_INLINE FloatVector pool_window(const FloatVector* sums, hn::Vec<Integers>& chosen,
+                                   std::index_sequence<0, later...> /*positions*/) {
+  const Integers di;
+  FloatVector best = sums[0];
+  chosen = hn::Zero(di);
+  const auto compare = [&best, &chosen, di](FloatVector sum, std::size_t position) HWY_ATTR {
+    const auto greater = hn::Gt(sum, best);
+    best = hn::IfThenElse(greater, sum, best);
+    chosen = hn::IfThenElse(hn::RebindMask(di, greater), hn::Set(di, static_cast<std::int32_t>(position)), chosen);
+  };
+  (compare(sums[later / pool * columns + later % pool], later), ...);
+  return best;
+}
+
+/// Stores the first `count` values and positions.
+HWY_INLINE void store_pooled(FloatVector values, hn::Vec<Integers> positions, std::int64_t count, float* to,
+                             std::uint8_t* positions_to) {
+  const Positions d;
+  if (count == float_lanes()) {
+    hn::StoreU(values, Floats(), to);
+    hn::StoreU(hn::DemoteTo(d, positions), d, positions_to);
+    return;
+  }
+  store_first(values, to, count);
+  HWY_ALIGN std::uint8_t lanes[hn::MaxLanes(d)];
+  hn::Store(hn::DemoteTo(d, positions), d, lanes);
+  for (std::int64_t i = 0; i < count; ++i) {
+    positions_to[i] = lanes[i];
+  }
+}
+
+/// Stores one or two neighbouring windows of one stream, whose filters are in the lower and upper half of the vectors.
+HWY_INLINE void store_halves(const PooledOutput& output, std::int64_t place, FloatVector values,
+                             hn::Vec<Integers> chosen, std::int64_t windows) {
+  const std::int64_t filters = output.filters;
+  if (filters == 8) {  // the second window's filters follow the first's, as they are to be stored
+    store_pooled(values, chosen, windows * filters, output.values + place, output.positions + place);
+    return;
+  }
+  store_pooled(values, chosen, filters, output.values + place, output.positions + place);
+  if (windows == 2) {
+    store_pooled(upper_half(Floats(), values), upper_half(Integers(), chosen), filters,
+                 output.values + place + output.window_step, output.positions + place + output.window_step);
+  }
+}
+
+/// A window's values and positions, both streams.
+struct PooledWindow {
+  FloatVector values;
+  hn::Vec<Integers> positions;
+};
+
+/// Stores one or two neighbouring windows of two streams.
+HWY_INLINE void store_streams(const PooledOutput& output, std::int64_t place, const PooledWindow& first,
+                              const PooledWindow& second, std::int64_t windows) {
+  store_halves(output, place, stream_of<0>(Floats(), first.values, second.values),
+               stream_of<0>(Integers(), first.positions, second.positions), windows);
+  if (output.streams == 2) {
+    store_halves(output, place + output.stream_step, stream_of<1>(Floats(), first.values, second.values),
+                 stream_of<1>(Integers(), first.positions, second.positions), windows);
+  }
+}
+
+/// Stores window `window` or, of two streams, every second window and the next.
+template <std::size_t streams, std::size_t window, std::size_t windows>
+HWY_INLINE void store_window(const PooledOutput& output, const PooledWindow (&pooled)[windows]) {
+  const std::int64_t place = static_cast<std::int64_t>(window) * output.window_step;
+  if constexpr (streams == 1) {
+    store_pooled(pooled[window].values, pooled[window].positions, output.filters, output.values + place,
+                 output.positions + place);
+  } else if constexpr (window % 2 == 0) {
+    constexpr std::size_t second = std::min(window + 1, windows - 1);
+    store_streams(output, place, pooled[window], pooled[second], static_cast<std::int64_t>(1 + second - window));
+  }
+}
+
+/// Pools one window's sums, sums[a * columns + b], and takes the sigmoid.
+template <std::size_t pool, std::size_t columns>
+HWY_INLINE PooledWindow finish_window(const FloatVector* sums) {
+  PooledWindow window;
+  window.values =
+      sigmoid_of(pool_window<pool, columns>(sums, window.positions, std::make_index_sequence<pool * pool>()));
+  return window;
+}
+
+/// Pools a tile's sums [pool][windows * pool] and stores sigmoids and positions.
+template <std::size_t streams, std::size_t pool, std::size_t... window>
+HWY_INLINE void store_tile_windows(const PooledOutput& output, const FloatVector* sums,
+                                   std::index_sequence<window...> /*windows*/) {
+  const PooledWindow pooled[] = {finish_window<pool, sizeof...(window) * pool>(sums + window * pool)...};
+  (store_window<streams, window>(output, pooled), ...);
+}
+
+template <std::size_t... index>
+HWY_INLINE void fill_sums(FloatVector value, FloatVector (&sums)[sizeof...(index)],
+                          std::index_sequence<index...> /*accumulators*/) {
+  ((sums[index] = value), ...);
+}
+
+using DirectTile = void (*)(const RowSums&, const float* bias, const PooledOutput&);
+
+template <std::size_t streams, std::size_t pool, std::size_t taps, std::size_t windows>
+void direct_tile(const RowSums& problem, const float* bias, const PooledOutput& output) {
+  FloatVector sums[pool * pool * windows];
+  fill_sums(hn::Load(Floats(), bias), sums, std::make_index_sequence<pool * pool * windows>());
+  add_row_sums<streams, taps, pool, pool * windows>(problem, sums);
+  store_tile_windows<streams, pool>(output, sums, std::make_index_sequence<windows>());
+}
+
+/// Sums of one point of two rows of windows go to `sums` [2][columns][lanes].
+using PointTile = void (*)(const RowSums&, float* sums);
+
+template <std::size_t... index>
+HWY_INLINE void store_sums(const FloatVector (&sums)[sizeof...(index)], float* to,
+                           std::index_sequence<index...> /*accumulators*/) {
+  (hn::Store(sums[index], Floats(), to + static_cast<std::int64_t>(index) * float_lanes()), ...);
+}
+
+template <std::size_t taps, std::size_t windows>
+void point_tile(const RowSums& problem, float* to) {
+  constexpr std::size_t size = 4 * windows;
+  FloatVector sums[size];
+  fill_sums(hn::Zero(Floats()), sums, std::make_index_sequence<size>());
+  add_row_sums<1, taps, 2, 2 * windows>(problem, sums);
+  store_sums(sums, to, std::make_index_sequence<size>());
+}
+
+/// The tile functions for the numbers of windows of tile_windows().
+template <std::size_t streams, std::size_t pool, std::size_t taps, std::size_t... size>
+constexpr auto direct_tiles(std::index_sequence<size...> /*sizes*/) {
+  return std::array<DirectTile, sizeof...(size)>{&direct_tile<streams, pool, taps, tile_windows<pool>()[size]>...};
+}
+template <std::size_t taps, std::size_t... size>
+constexpr auto point_tiles(std::index_sequence<size...> /*sizes*/) {
+  return std::array<PointTile, sizeof...(size)>{&point_tile<taps, tile_windows<2>()[size]>...};
+}
+
+template <std::size_t pool>
+using TileSizes = std::make_index_sequence<tile_windows<pool>().size()>;
+
+template <std::size_t streams, std::size_t pool>
+auto direct_tiles_for(std::int64_t taps) {
+  return taps == 5   ? direct_tiles<streams, pool, 5>(TileSizes<pool>())
+         : taps == 3 ? direct_tiles<streams, pool, 3>(TileSizes<pool>())
+                     : direct_tiles<streams, pool, 1>(TileSizes<pool>());
+}
+
+inline auto point_tiles_for(std::int64_t taps) {
+  return taps == 5   ? point_tiles<5>(TileSizes<2>())
+         : taps == 3 ? point_tiles<3>(TileSizes<2>())
+                     : point_tiles<1>(TileSizes<2>());
+}
+
+/// Calls function(first window, index into tile_windows()) for the tiles of a row of windows.
+template <std::size_t pool, class Function>
+HWY_INLINE void for_each_tile(std::int64_t windows, Function function) {
+  constexpr auto sizes = tile_windows<pool>();
+  std::int64_t window = 0;
+  for (std::size_t size = 0; size < sizes.size(); ++size) {
+    for (; window + static_cast<std::int64_t>(sizes[size]) <= windows;
+         window += static_cast<std::int64_t>(sizes[size])) {
+      function(window, size);
+    }
+  }
+}
+
+/// What one sample's forward pass reads and writes.
+struct ForwardSample {
+  const float* image = nullptr;
+  const float* prepared = nullptr;
+  float* output = nullptr;
+  std::uint8_t* positions = nullptr;
+};
+
+/// Where the results of a row of windows go, from window `window` on, for the vector of filters from `filter` on.
+HWY_INLINE PooledOutput output_place(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample,
+                                     std::int64_t row, std::int64_t window, std::int64_t filter, std::int64_t streams) {
+  const std::int64_t pitch = output_image(shape).pitch();
+  const std::int64_t place = row * pitch + window * shape.conv2d.filters + filter;
+  return {.values = sample.output + place,
+          .positions = sample.positions + place,
+          .window_step = shape.conv2d.filters,
+          .stream_step = pitch,
+          .streams = std::min(streams, shape.out_h() - row),
+          .filters = std::min(float_lanes(), shape.conv2d.filters - filter)};
+}
+
+/// to[y][2 x] = image[y][x] and to[y][2 x + 1] = image[y + rows][x]; rows below the image repeat its last.
+inline void interleave_rows(const ChannelsLast& layout, const float* image, std::int64_t rows, float* to) {
+#if HWY_TARGET == HWY_SCALAR
+  (void)layout, (void)image, (void)rows, (void)to;  // a vector holds one stream
+#else
+  const Floats d;
+  const std::int64_t lanes = float_lanes();
+  for (std::int64_t y = 0; y < layout.height; ++y) {
+    const float* first = image + y * layout.pitch();
+    const float* second = image + std::min(y + rows, layout.height - 1) * layout.pitch();
+    float* row = to + 2 * y * layout.pitch();
+    for (std::int64_t x = 0; x < layout.pitch(); x += lanes) {
+      hn::StoreInterleaved2(hn::Load(d, first + x), hn::Load(d, second + x), d, row + 2 * x);
+    }
+  }
+#endif
+}
+
+template <std::size_t streams, std::size_t pool>
+void forward_directly(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample, Workspace& workspace) {
+  const Conv2dShape& conv2d = shape.conv2d;
+  const ChannelsLast layout = input_image(shape);
+  const ForwardFilters filters(shape);
+  constexpr auto count = static_cast<std::int64_t>(streams);
+  const std::int64_t pitch = count * layout.pitch();
+  const std::int64_t taps = taps_at_once(conv2d.kernel_w);
+  const auto tiles = direct_tiles_for<streams, pool>(taps);
+  const float* source = sample.image;
+  if constexpr (streams == 2) {
+    auto* pairs = workspace.allocate<float>(2 * layout.floats());
+    interleave_rows(layout, sample.image, shape.pool, pairs);
+    source = pairs;
+  }
+  for (std::int64_t k = 0; k < conv2d.filters; k += float_lanes()) {
+    for (std::int64_t i = 0; i < shape.out_h(); i += count) {
+      for_each_tile<pool>(shape.out_w(), [&](std::int64_t window, std::size_t size) HWY_ATTR {
+        const RowSums problem{.source = source + i * shape.pool * pitch + window * shape.pool * conv2d.channels * count,
+                              .row_pitch = pitch,
+                              .tap_pitch = pitch,
+                              .pixel = conv2d.channels * count,
+                              .tap_rows = conv2d.kernel_h,
+                              .tap_groups = conv2d.kernel_w / taps,
+                              .channels = conv2d.channels,
+                              .weights = sample.prepared + filters.biases + k / float_lanes() * filters.vector_floats};
+        tiles[size](problem, sample.prepared + k, output_place(shape, sample, i, window, k, count));
+      });
+    }
+  }
+}
+
+/// Transforms the rows that a row of windows reads: to[point] rows, `to_pitch` apart.
+template <class Transform>
+HWY_INLINE void transform_rows(const ChannelsLast& layout, const float* from, float* to, std::int64_t to_pitch) {
+  for (std::int64_t x = 0; x < layout.pitch(); x += float_lanes()) {
+    transform<Transform::input>(from + x, layout.pitch(), to + x, to_pitch);
+  }
+}
+
+/// One of the two rows of sums that the points' sums of a column make.
+template <class Transform, std::size_t row, std::size_t... point>
+HWY_INLINE FloatVector sum_of_points(const float* sums, std::int64_t point_step,
+                                     std::index_sequence<point...> /*points*/) {
+  const FloatVector values[] = {hn::Load(Floats(), sums + static_cast<std::int64_t>(point) * point_step)...};
+  return transformed_row<Transform::output, row>(values, std::index_sequence<point...>());
+}
+
+/// From the points' sums of one row of a tile, [points], point_step apart, of `windows` windows, to their results.
+template <class Transform>
+HWY_INLINE void finish_windows(const float* sums, std::int64_t point_step, std::int64_t windows, FloatVector bias,
+                               PooledOutput output) {
+  using Points = std::make_index_sequence<Transform::points>;
+  const std::int64_t lanes = float_lanes();
+  for (std::int64_t w = 0; w < windows; ++w) {
+    const FloatVector values[] = {sum_of_points<Transform, 0>(sums, point_step, Points()),
+                                  sum_of_points<Transform, 0>(sums + lanes, point_step, Points()),
+                                  sum_of_points<Transform, 1>(sums, point_step, Points()),
+                                  sum_of_points<Transform, 1>(sums + lanes, point_step, Points())};
+    hn::Vec<Integers> chosen;
+    const FloatVector best = pool_window<2, 2>(values, chosen, std::make_index_sequence<4>());
+    store_pooled(sigmoid_of(hn::Add(best, bias)), chosen, output.filters, output.values, output.positions);
+    sums += 2 * lanes;
+    output.values += output.window_step;
+    output.positions += output.window_step;
+  }
+}
+
+template <class Transform>
+void forward_by_winograd(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample, Workspace& workspace) {
+  constexpr auto points = static_cast<std::int64_t>(Transform::points);
+  const Conv2dShape& conv2d = shape.conv2d;
+  const ChannelsLast layout = input_image(shape);
+  const ForwardFilters filters(shape);
+  const std::int64_t lanes = float_lanes();
+  const std::int64_t taps = taps_at_once(conv2d.kernel_w);
+  const auto tiles = point_tiles_for(taps);
+  const std::int64_t point_pitch = 2 * layout.pitch();
+  auto* transformed = workspace.allocate<float>(points * point_pitch + line_floats);  // [points][2][pitch]
+  HWY_ALIGN float sums[points * 4 * tile_windows<2>()[0] * hn::MaxLanes(Floats())];
+  for (std::int64_t i = 0; i < shape.out_h(); i += 2) {
+    const std::int64_t rows = std::min<std::int64_t>(2, shape.out_h() - i);
+    for (std::int64_t r = 0; r < 2; ++r) {
+      // Without a second row of windows the first goes twice.
+      transform_rows<Transform>(layout, sample.image + 2 * (i + std::min(r, rows - 1)) * layout.pitch(),
+                                transformed + r * layout.pitch(), point_pitch);
+    }
+    for (std::int64_t k = 0; k < conv2d.filters; k += lanes) {
+      const float* weights = sample.prepared + filters.biases + k / lanes * filters.vector_floats;
+      const FloatVector bias = hn::Load(Floats(), sample.prepared + k);
+      for_each_tile<2>(shape.out_w(), [&](std::int64_t window, std::size_t size) HWY_ATTR {
+        const auto windows = static_cast<std::int64_t>(tile_windows<2>()[size]);
+        const std::int64_t point_step = 4 * windows * lanes;
+        for (std::int64_t point = 0; point < points; ++point) {
+          tiles[size]({.source = transformed + point * point_pitch + window * 2 * conv2d.channels,
+                       .row_pitch = layout.pitch(),
+                       .tap_pitch = 0,
+                       .pixel = conv2d.channels,
+                       .tap_rows = 1,
+                       .tap_groups = conv2d.kernel_w / taps,
+                       .channels = conv2d.channels,
+                       .weights = weights + point * conv2d.kernel_w * conv2d.channels * lanes},
+                      sums + point * point_step);
+        }
+        for (std::int64_t r = 0; r < rows; ++r) {
+          finish_windows<Transform>(sums + r * 2 * windows * lanes, point_step, windows, bias,
+                                    output_place(shape, sample, i + r, window, k, 1));
+        }
+      });
+    }
+  }
+}
+
+inline void forward_sample(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample, Workspace& workspace) {
+  if (uses_winograd(shape)) {
+    shape.conv2d.kernel_h == 3 ? forward_by_winograd<Winograd<3>>(shape, sample, workspace)
+                               : forward_by_winograd<Winograd<5>>(shape, sample, workspace);
+    return;
+  }
+  if constexpr (hn::MaxLanes(Floats()) == 16) {
+    if (streams_of(shape) == 2) {
+      shape.pool == 2 ? forward_directly<2, 2>(shape, sample, workspace)
+                      : forward_directly<2, 3>(shape, sample, workspace);
+      return;
+    }
+  }
+  shape.pool == 2 ? forward_directly<1, 2>(shape, sample, workspace) : forward_directly<1, 3>(shape, sample, workspace);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace touchstone::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // toggle

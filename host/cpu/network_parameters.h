@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "host/cpu/aligned_vector.h"
+#include "host/cpu/fused_block.h"
+#include "host/cpu/fused_plan.h"
+#include "host/cpu/workspace.h"
+#include "touchstone/plan.h"
+
+namespace touchstone::cpu {
+
+/// Some of the parameters: those that are updated together.
+struct ParameterPart {
+  std::size_t operation = 0;
+  FilterRange filters;                 ///< of a fused block; empty elsewhere
+  std::vector<FloatRange> parameters;  ///< in the plan's flat layout
+  std::vector<FloatRange> sums;        ///< in a gradient sum
+
+  [[nodiscard]] std::int64_t parameter_count() const {
+    std::int64_t count = 0;
+    for (const FloatRange& range : parameters) {
+      count += range.count;
+    }
+    return count;
+  }
+};
+
+/// A plan's operations, fused where they can be, with their parameters in the orders that the passes read them in, and
+/// the layout in which the passes sum gradients: that of the plan, but for fused blocks, which have their own.
+class NetworkParameters {
+ public:
+  explicit NetworkParameters(const ExecutionPlan& plan);
+
+  [[nodiscard]] const std::vector<FusedOperation>& operations() const { return operations_; }
+
+  /// The parts that all parameters consist of: they depend on the plan alone, and each may be worked on by another
+  /// thread.
+  [[nodiscard]] const std::vector<ParameterPart>& parts() const { return parts_; }
+
+  /// What a block's passes read (fused_block.h).
+  [[nodiscard]] const float* prepared(std::size_t operation) const { return prepared_[operation].data(); }
+
+  /// Floats of a gradient sum, and where that of an operation begins.
+  [[nodiscard]] std::int64_t sum_floats() const { return sum_floats_; }
+  [[nodiscard]] std::int64_t sum_begin(std::size_t operation) const { return sum_begins_[operation]; }
+
+  /// Takes over new parameters, in the plan's flat layout.
+  void prepare(const ParameterPart& part, const float* parameters, Workspace& workspace);
+
+  /// Brings a gradient sum into the plan's flat layout.
+  void collect(const ParameterPart& part, const float* sums, float* gradients, Workspace& workspace) const;
+
+ private:
+  void add_block(std::size_t operation, const Conv2dMaxpoolSigmoidShape& shape);
+  void add_slices(std::size_t operation, std::int64_t begin, std::int64_t count, std::int64_t sum_begin);
+
+  std::vector<FusedOperation> operations_;
+  std::vector<ParameterPart> parts_;
+  std::vector<AlignedVector<float>> prepared_;  // [operation]; empty but for blocks
+  std::vector<std::int64_t> sum_begins_;        // [operation]
+  std::int64_t sum_floats_ = 0;
+};
+
+}  // namespace touchstone::cpu

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fused block's gradient by the filters where the image has one channel and a vector 16 lanes, which are then
+// filters: what each filter meets at its own argmax is looked up in the few pixels that a window reads.
+//
+// For each window, or pair of neighbouring windows where there are 8 filters, 8 columns of the image lie one below the
+// other, so that a vector holds two rows of them. Row p and column q of the taps meet the pixel (a + p, b + q) of the
+// window: lane a*8 + b + q of the vector of rows p and p + 1. Every filter has all its taps in registers over all
+// windows. Included once per instruction set.
+#if defined(TOUCHSTONE_HOST_CPU_WINDOW_LOOKUPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TOUCHSTONE_HOST_CPU_WINDOW_LOOKUPS_INL_H_
+#undef TOUCHSTONE_HOST_CPU_WINDOW_LOOKUPS_INL_H_
+#else
+#define TOUCHSTONE_HOST_CPU_WINDOW_LOOKUPS_INL_H_
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <hwy/highway.h>
+
+#include "host/cpu/channels_last.h"
+#include "host/cpu/exponential-inl.h"
+#include "host/cpu/simd-inl.h"
+#include "touchstone/conv2d_maxpool_sigmoid.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace touchstone::cpu {
+namespace HWY_NAMESPACE {
+
+/// Columns that lie one below the other.
+constexpr std::int64_t lookup_columns = 8;
+
+/// Windows of a vector of lanes.
+constexpr std::int64_t windows_of_lookup(const Conv2dMaxpoolSigmoidShape& shape) {
+  return shape.conv2d.filters == 8 ? 2 : 1;
+}
+
+/// Whether lookups take the gradient of this shape.
+constexpr bool looks_up_windows(const Conv2dMaxpoolSigmoidShape& shape) {
+  const Conv2dShape& conv2d = shape.conv2d;
+  const std::int64_t windows = windows_of_lookup(shape);
+  const bool square = conv2d.kernel_h == conv2d.kernel_w && (conv2d.kernel_h == 3 || conv2d.kernel_h == 5);
+  const bool whole = windows == 2 ? shape.out_w() % 2 == 0 : conv2d.filters % 16 == 0;
+  return HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86 != 0 && conv2d.channels == 1 && square && whole &&
+         windows * shape.pool + conv2d.kernel_w - 1 <= lookup_columns;
+}
+
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+
+/// Lane index[i] of the 32 lanes of `lower` and `upper`, which Highway has no name for.
+HWY_INLINE FloatVector look_up(FloatVector lower, FloatVector upper, hn::Vec<Integers> index) {
+  return FloatVector{_mm512_permutex2var_ps(lower.raw, index.raw, upper.raw)};
+}
+
+/// Adds tap (p, q) of one vector of windows. `index` already has q.
+template <std::size_t pool, std::size_t p>
+HWY_INLINE void add_lookup(const FloatVector* rows, FloatVector delta, hn::Vec<Integers> index, hn::Vec<Integers> below,
+                           FloatVector& sum) {
+  constexpr std::size_t first = p / 2;
+  if constexpr (p % 2 == 1) {
+    sum = hn::MulAdd(delta, look_up(rows[first], rows[first + 1], below), sum);
+  } else if constexpr (pool == 2) {
+    sum = hn::MulAdd(delta, hn::TableLookupLanes(rows[first], hn::IndicesFromVec(Floats(), index)), sum);
+  } else {
+    sum = hn::MulAdd(delta, look_up(rows[first], rows[first + 1], index), sum);
+  }
+}
+
+template <std::size_t pool, std::size_t size, std::size_t q, std::size_t... p>
+HWY_INLINE void add_lookup_column(const FloatVector* rows, FloatVector delta, hn::Vec<Integers> index,
+                                  FloatVector* sums, std::index_sequence<p...> /*rows of taps*/) {
+  const Integers di;
+  const hn::Vec<Integers> moved = hn::Add(index, hn::Set(di, static_cast<std::int32_t>(q)));
+  const hn::Vec<Integers> below =
+      hn::Add(index, hn::Set(di, static_cast<std::int32_t>(q) + static_cast<std::int32_t>(lookup_columns)));
+  (add_lookup<pool, p>(rows, delta, moved, below, sums[p * size + q]), ...);
+}
+
+template <std::size_t pool, std::size_t size, std::size_t... q, std::size_t... row>
+HWY_INLINE void add_lookups(const float* columns, FloatVector delta, hn::Vec<Integers> index, FloatVector* sums,
+                            std::index_sequence<q...> /*columns of taps*/, std::index_sequence<row...> /*vectors*/) {
+  const FloatVector rows[] = {hn::LoadU(Floats(), columns + static_cast<std::int64_t>(row) * 2 * lookup_columns)...};
+  (add_lookup_column<pool, size, q>(rows, delta, index, sums, std::make_index_sequence<size>()), ...);
+}
+
+/// What one call reads: the images' columns [batch][groups of windows][height][lookup_columns], and of a vector of
+/// filters the deltas and indices [batch][windows][filters].
+struct WindowLookups {
+  const float* columns = nullptr;
+  const float* deltas = nullptr;
+  const std::int32_t* indices = nullptr;
+};
+
+template <std::size_t pool, std::size_t size, std::size_t... index>
+HWY_INLINE void run_lookups(const Conv2dMaxpoolSigmoidShape& shape, const WindowLookups& problem, float* gradients,
+                            std::index_sequence<index...> /*accumulators*/) {
+  using Taps = std::make_index_sequence<size>;
+  using Vectors = std::make_index_sequence<(size + pool) / 2>;
+  const Floats d;
+  const std::int64_t lanes = float_lanes();
+  const std::int64_t filters = shape.conv2d.filters;
+  const std::int64_t windows = windows_of_lookup(shape);
+  const std::int64_t group = shape.conv2d.height * lookup_columns;
+  FloatVector sums[] = {hn::Load(d, gradients + static_cast<std::int64_t>(index) * lanes)...};
+  const float* columns = problem.columns;
+  for (std::int64_t n = 0; n < shape.conv2d.batch; ++n) {
+    for (std::int64_t j = 0; j < shape.out_w(); j += windows) {
+      std::int64_t place = (n * shape.windows() + j) * filters;
+      for (std::int64_t i = 0; i < shape.out_h(); ++i) {
+        add_lookups<pool, size>(columns + i * static_cast<std::int64_t>(pool) * lookup_columns,
+                                hn::LoadU(d, problem.deltas + place), hn::LoadU(Integers(), problem.indices + place),
+                                sums, Taps(), Vectors());
+        place += shape.out_w() * filters;
+      }
+      columns += group;
+    }
+  }
+  (hn::Store(sums[index], d, gradients + static_cast<std::int64_t>(index) * lanes), ...);
+}
+
+template <std::size_t pool, std::size_t size>
+void window_lookups(const Conv2dMaxpoolSigmoidShape& shape, const WindowLookups& problem, float* gradients) {
+  run_lookups<pool, size>(shape, problem, gradients, std::make_index_sequence<size * size>());
+}
+
+#endif
+
+/// Adds to gradients [vector of filters][taps][lanes], for looks_up_windows(shape).
+inline void add_window_lookups([[maybe_unused]] const Conv2dMaxpoolSigmoidShape& shape,
+                               [[maybe_unused]] const float* columns, [[maybe_unused]] const float* deltas,
+                               [[maybe_unused]] const std::int32_t* indices, [[maybe_unused]] float* gradients) {
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  for (std::int64_t k = 0; k < shape.conv2d.filters; k += float_lanes()) {
+    const WindowLookups problem{.columns = columns, .deltas = deltas + k, .indices = indices + k};
+    if (shape.conv2d.kernel_w == 5) {
+      shape.pool == 2 ? window_lookups<2, 5>(shape, problem, gradients)
+                      : window_lookups<3, 5>(shape, problem, gradients);
+    } else {
+      shape.pool == 2 ? window_lookups<2, 3>(shape, problem, gradients)
+                      : window_lookups<3, 3>(shape, problem, gradients);
+    }
+    gradients += shape.conv2d.taps() * float_lanes();
+  }
+#endif
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace touchstone::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // toggle
