@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(threads) multiply_add_kernel(std::int64_t roun
   float x[chains];
 #pragma unroll
   for (int chain = 0; chain < chains; ++chain) {
-    x[chain] = static_cast<float>(threadIdx.x + chain);
+    x[chain] = static_cast<float>(std::int64_t{threadIdx.x} + chain);
   }
 #pragma unroll 4
   for (std::int64_t round = 0; round < rounds; ++round) {
