@@ -139,6 +139,7 @@ constexpr std::array maxpool_edges = {
     NamedShape<MaxpoolShape>{"second pool of seed", {3, 16, 8, 8, 2, 2, 2, 2, 0, 0}},
     NamedShape<MaxpoolShape>{"window is the image", {2, 3, 5, 7, 5, 7, 5, 7, 0, 0}},
     NamedShape<MaxpoolShape>{"last row and column left over", {2, 3, 7, 9, 2, 2, 2, 2, 0, 0}},
+    NamedShape<MaxpoolShape>{"whole vectors and a column left over", {2, 3, 6, 33, 2, 2, 2, 2, 0, 0}},
     NamedShape<MaxpoolShape>{"stride beyond window", {2, 3, 13, 16, 2, 3, 4, 5, 0, 0}},
     NamedShape<MaxpoolShape>{"windows overlap", {2, 3, 10, 13, 3, 3, 1, 2, 0, 0}},
     NamedShape<MaxpoolShape>{"windows overlap down only", {2, 3, 12, 10, 3, 2, 1, 2, 0, 0}},

@@ -30,7 +30,7 @@ namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
 
 /// What of the first-level cache (32 KiB and more) one operand of a gradient may fill, in floats.
-constexpr std::int64_t cached_floats = 6 * 1024;
+constexpr std::int64_t cached_floats = std::int64_t{6} * 1024;
 
 /// All filters that meet at one window are added up in registers, over the pixels that any position of the window
 /// reads; as many filters at a time as the cache holds of a tile.

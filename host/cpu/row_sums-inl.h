@@ -63,7 +63,7 @@ HWY_INLINE FloatVector broadcast_pixel(const float* from) {
   } else {
     static_assert(streams == 2);
     const hn::Repartition<double, Floats> pairs;
-    double pair;
+    double pair = 0;
     std::memcpy(&pair, from, sizeof(pair));
     return hn::BitCast(d, hn::Set(pairs, pair));
   }
