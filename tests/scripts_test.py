@@ -177,6 +177,11 @@ class GpuValidate(unittest.TestCase):
             self.answers["train"] = training(loss)
             self.assertEqual(self.run_script("seed")[2]["seed"]["status"], "FAILED")
 
+    def test_results_do_not_tell_where_they_were_made(self):
+        self.assertEqual(validate.from_here(str(ROOT / "build" / "touchstone")), os.path.join("build", "touchstone"))
+        self.assertEqual(validate.from_here("/elsewhere/touchstone"), "/elsewhere/touchstone")
+        self.assertEqual(validate.from_here("--device"), "--device")
+
     def test_part_of_a_data_set(self):
         source = self.folder / "train-images.gz"
         source.write_bytes(gzip.compress(struct.pack(">4I", 0x803, 3, 2, 1) + b"abcdef"))
