@@ -28,6 +28,7 @@ def load(name):
     return module
 
 
+instructions = load("kernel-instructions")
 resources = load("kernel-resources")
 validate = load("gpu-validate")
 
@@ -97,6 +98,40 @@ class KernelResources(unittest.TestCase):
         resources.require_all(sources, kernels)
         with self.assertRaisesRegex(resources.Problem, "no account of"):
             resources.require_all(sources, kernels[1:])
+
+
+DISASSEMBLY = """\
+		Function : _Z3onev
+        /*0000*/                   LDC R1, c[0x0][0x28] ;                 /* 0x00000a00ff017b82 */
+        /*0010*/                   LDG.E.128.CONSTANT R4, [R2] ;          /* 0x00000a00ff017b82 */
+        /*0020*/                   LDS R9, [R3+0x10] ;                    /* 0x00000a00ff017b82 */
+        /*0030*/                   LDS.128 R12, [R3] ;                    /* 0x00000a00ff017b82 */
+        /*0040*/                   FFMA R8, R9, R12, R8 ;                 /* 0x00000a00ff017b82 */
+        /*0050*/                   FFMA.FTZ R7, R9, R13, R7 ;             /* 0x00000a00ff017b82 */
+        /*0060*/              @!P0 BRA 0x20 ;                             /* 0x00000a00ff017b82 */
+        /*0070*/                   FFMA R7, R9, R13, R7 ;                 /* 0x00000a00ff017b82 */
+        /*0080*/               @P1 BRA 0x10 ;                             /* 0x00000a00ff017b82 */
+        /*0090*/                   EXIT ;                                 /* 0x00000a00ff017b82 */
+        /*00a0*/                   BRA 0xa0;                              /* 0x00000a00ff017b82 */
+        /*00b0*/                   NOP;                                   /* 0x00000a00ff017b82 */
+		Function : _Z3twov
+        /*0000*/                   FFMA R8, R9, R12, R8 ;                 /* 0x00000a00ff017b82 */
+        /*0010*/              @!P0 BRA 0x30 ;                             /* 0x00000a00ff017b82 */
+"""
+
+
+class KernelInstructions(unittest.TestCase):
+    def test_counts(self):
+        functions = instructions.read_functions(DISASSEMBLY)
+        self.assertEqual(list(functions), ["_Z3onev", "_Z3twov"])
+        counts = instructions.count(functions["_Z3onev"])
+        self.assertEqual({name: counts[name] for name in counts if counts[name]},
+                         {"instructions": 11, "FFMA": 3, "LDS.32": 1, "LDS.128": 1, "LDG.128": 1})
+
+    def test_the_hottest_loop_holds_no_other(self):
+        one, two = instructions.read_functions(DISASSEMBLY).values()
+        self.assertEqual([address for address, _, _ in instructions.hottest_loop(one)], [32, 48, 64, 80, 96])
+        self.assertIsNone(instructions.hottest_loop(two))  # its branch goes forward
 
 
 # Answers as the program does, and writes down what it was asked.
