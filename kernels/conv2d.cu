@@ -1,73 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two-dimensional convolution, forward and backward: which kernel computes it, and the bias gradient
-// (formulas and layouts: include/touchstone/conv2d.h).
+// The two-dimensional convolution, forward and backward: which kernel computes it (formulas and layouts:
+// include/touchstone/conv2d.h).
 //
 //   forward           2 * N * K * C * taps * positions FLOPs; reads input and filters, writes output
 //   backward data     the same number, on the gradients
 //   backward filters  the same number, in two stages: parts of the sum over the samples, then their sum in a fixed
-//   order backward bias     N * K * positions additions; reads the gradient once
+//                     order
+//   backward bias     N * K * positions additions; reads the gradient once
 //
 // Stride 1 with square kernels of 1, 3, 5 and 7 goes to the tiled kernels (conv2d_tiled.cu, conv2d_filters_tiled.cu),
-// everything else to the general one (conv2d_general.cu).
-#include <algorithm>
-
+// everything else to the general one (conv2d_general.cu); the bias gradient is bias_gradient.cu's.
+#include "kernels/bias_gradient.h"
 #include "kernels/check.h"
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_filters_tiled.h"
 #include "kernels/conv2d_general.h"
 #include "kernels/conv2d_tiled.h"
-#include "kernels/geometry.h"
-#include "kernels/launch.h"
 #include "kernels/reduction.h"
-#include "kernels/shared_memory.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
-constexpr int bias_threads = 256;
-constexpr int bias_warps = bias_threads / warp_size;
-
-// Block: one filter (x) over some samples (y). Thread: every 256th of their elements. Shared memory: a float a warp.
-__global__ void __launch_bounds__(bias_threads)
-    conv2d_bias_kernel(std::int64_t batch, std::int64_t block_samples, int filters, int positions,
-                       const float* grad_output, float* partials) {
-  SharedMemory shared;
-  float* warp_sums = shared.take<float>(bias_warps);
-  const int thread = static_cast<int>(threadIdx.x);
-  const int filter = static_cast<int>(blockIdx.x);
-  const std::int64_t first = std::int64_t{blockIdx.y} * block_samples;
-  const std::int64_t elements = (min(first + block_samples, batch) - first) * positions;
-
-  float sum = 0.0F;
-  for (std::int64_t element = thread; element < elements; element += bias_threads) {
-    const std::int64_t sample = element / positions;
-    const std::int64_t position = element - sample * positions;
-    sum += grad_output[((first + sample) * filters + filter) * positions + position];
-  }
-  sum = warp_sum(sum);
-  if (thread % warp_size == 0) {
-    warp_sums[thread / warp_size] = sum;
-  }
-  __syncthreads();  // each warp has written its sum
-  if (thread == 0) {
-    float total = 0.0F;
-    for (int warp = 0; warp < bias_warps; ++warp) {
-      total += warp_sums[warp];
-    }
-    partials[std::int64_t{blockIdx.y} * filters + filter] = total;
-  }
-}
-
-// Samples that one block of the bias gradient adds; from the shape alone, so that the order is the same everywhere.
-std::int64_t bias_block_samples(const Conv2dShape& shape) {
-  constexpr std::int64_t wanted_blocks = 256;
-  const std::int64_t splits = std::clamp<std::int64_t>(wanted_blocks / shape.filters, 1, shape.batch);
-  return divide_up(shape.batch, splits);
-}
-
 std::int64_t filters_splits(const Conv2dShape& shape) {
   return conv2d_is_tiled(shape) ? plan_conv2d_filters(shape, true).splits : conv2d_general_splits(shape);
+}
+
+BiasedPlanes biased_planes(const Conv2dShape& shape) {
+  return {.batch = shape.batch, .filters = shape.filters, .positions = shape.out_positions()};
 }
 
 }  // namespace
@@ -119,24 +79,13 @@ void conv2d_backward_filters(const Conv2dShape& shape, const float* grad_output,
 }
 
 std::int64_t conv2d_backward_bias_workspace(const Conv2dShape& shape) {
-  return shape.batch == 0 ? 0 : divide_up(shape.batch, bias_block_samples(shape)) * shape.filters;
+  return bias_gradient_workspace(biased_planes(shape));
 }
 
 void conv2d_backward_bias(const Conv2dShape& shape, const float* grad_output, float* grad_bias, float* workspace,
                           cudaStream_t stream) {
   shape.validate();
-  if (shape.batch == 0) {
-    check(cudaMemsetAsync(grad_bias, 0, static_cast<std::size_t>(shape.filters) * sizeof(float), stream),
-          "cudaMemsetAsync");
-    return;
-  }
-  const std::int64_t block_samples = bias_block_samples(shape);
-  const std::int64_t splits = divide_up(shape.batch, block_samples);
-  launch(conv2d_bias_kernel, dim3(grid_size(shape.filters), static_cast<unsigned>(splits)), dim3(bias_threads),
-         SharedLayout().take<float>(bias_warps).bytes(), stream, shape.batch, block_samples,
-         narrow(shape.filters, "the number of filters"),
-         narrow(shape.out_positions(), "the output plane of a convolution"), grad_output, workspace);
-  sum_rows(splits, shape.filters, workspace, grad_bias, stream);
+  bias_gradient(biased_planes(shape), grad_output, nullptr, grad_bias, workspace, stream);
 }
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -267,9 +267,6 @@ FiltersKernel select_kernel(int kernel) {
   }
 }
 
-// Shares `total` among as few parts of at most `most` as possible, all about equal; returns the size of a part.
-int even_part(int total, int most) { return divide_up(total, divide_up(total, std::min(total, most))); }
-
 // Pitches for the plan's rows, and the bytes of both tiles.
 int set_pitches(Conv2dFiltersPlan& plan) {
   plan.tile_columns_in = plan.tile_columns - vector_floats + round_up(plan.kernel + vector_floats - 1, vector_floats);

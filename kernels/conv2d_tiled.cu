@@ -269,9 +269,6 @@ TiledKernel select_kernel(const Conv2dTiledPlan& plan, bool flipped) {
   }
 }
 
-// Shares `total` among as few parts of at most `most` as possible, all about equal; returns the size of a part.
-int even_part(int total, int most) { return divide_up(total, divide_up(total, std::min(total, most))); }
-
 // Pitches of the input tile for the rows and samples that the plan has; see the file's comment.
 void set_pitches(Conv2dTiledPlan& plan) {
   const int reach = round_up(plan.kernel + conv2d_thread_columns - 1, vector_floats);

@@ -13,6 +13,7 @@
 #include "kernels/allocator.h"
 #include "kernels/check.h"
 #include "kernels/conv2d.h"
+#include "kernels/conv2d_maxpool_sigmoid.h"
 #include "kernels/dense.h"
 #include "kernels/device.h"
 #include "kernels/devices.h"
@@ -343,61 +344,56 @@ class CudaOperations final : public DeviceOperations {
     return order;
   }
 
-  // A block is computed one operation after the other.
   void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
                                       const float* bias, float* output, std::uint8_t* argmax) override {
-    std::vector<float> sums(static_cast<std::size_t>(shape.conv2d.output_count()));
-    std::vector<float> pooled(static_cast<std::size_t>(shape.output_count()));
-    std::vector<std::int32_t> offsets(pooled.size());
-    conv2d_forward(shape.conv2d, input, filters, bias, sums.data());
-    maxpool_forward(shape.maxpool(), sums.data(), pooled.data(), offsets.data());
-    sigmoid_forward(shape.output_count(), pooled.data(), output);
-    for (std::int64_t window = 0; window < shape.output_count(); ++window) {
-      const std::int64_t within = offsets[static_cast<std::size_t>(window)] - offset(shape, window, 0);
-      const std::int64_t width = shape.conv2d.out_w();
-      argmax[window] = static_cast<std::uint8_t>(within / width * shape.pool + within % width);
-    }
+    run([&](Call& call, cudaStream_t stream) {
+      backend::conv2d_maxpool_sigmoid_forward(shape, call.input(input, shape.input_count(), "the input"),
+                                              call.input(filters, shape.filters_count(), "the filters"),
+                                              call.input(bias, shape.conv2d.filters, "the bias"),
+                                              call.output(output, shape.output_count(), "the output"),
+                                              call.output(argmax, shape.output_count(), "the argmax"), stream);
+    });
   }
+
   void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
                                             const float* output, const std::uint8_t* argmax, const float* filters,
                                             float* grad_input) override {
-    conv2d_backward_data(shape.conv2d, grad_sums(shape, grad_output, output, argmax).data(), filters, grad_input);
+    run([&](Call& call, cudaStream_t stream) {
+      backend::conv2d_maxpool_sigmoid_backward_data(
+          shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+          call.input(output, shape.output_count(), "the output"),
+          call.input(argmax, shape.output_count(), "the argmax"),
+          call.input(filters, shape.filters_count(), "the filters"),
+          call.output(grad_input, shape.input_count(), "the input's gradient"), stream);
+    });
   }
+
   void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
                                                const float* output, const std::uint8_t* argmax, const float* input,
                                                float* grad_filters) override {
-    conv2d_backward_filters(shape.conv2d, grad_sums(shape, grad_output, output, argmax).data(), input, grad_filters);
+    run([&](Call& call, cudaStream_t stream) {
+      backend::conv2d_maxpool_sigmoid_backward_filters(
+          shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+          call.input(output, shape.output_count(), "the output"),
+          call.input(argmax, shape.output_count(), "the argmax"), call.input(input, shape.input_count(), "the input"),
+          call.output(grad_filters, shape.filters_count(), "the filters' gradient"),
+          call.workspace<float>(conv2d_maxpool_sigmoid_backward_filters_workspace(shape)), stream);
+    });
   }
+
   void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
                                             const float* output, float* grad_bias) override {
-    // The sum over a plane is the same wherever in its window an element is.
-    const std::vector<std::uint8_t> argmax(static_cast<std::size_t>(shape.output_count()));
-    conv2d_backward_bias(shape.conv2d, grad_sums(shape, grad_output, output, argmax.data()).data(), grad_bias);
+    run([&](Call& call, cudaStream_t stream) {
+      backend::conv2d_maxpool_sigmoid_backward_bias(
+          shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
+          call.input(output, shape.output_count(), "the output"),
+          call.output(grad_bias, shape.conv2d.filters, "the bias's gradient"),
+          call.workspace<float>(conv2d_maxpool_sigmoid_backward_bias_workspace(shape)), stream);
+    });
   }
 
  private:
   using AdamFunction = decltype(backend::adam);
-
-  /// Where in its plane of sums a window has its element `position`.
-  static std::int64_t offset(const Conv2dMaxpoolSigmoidShape& shape, std::int64_t window, std::int64_t position) {
-    const std::int64_t in_plane = window % shape.windows();
-    return (in_plane / shape.out_w() * shape.pool + position / shape.pool) * shape.conv2d.out_w() +
-           in_plane % shape.out_w() * shape.pool + position % shape.pool;
-  }
-
-  /// The gradient by the convolution's output.
-  std::vector<float> grad_sums(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output, const float* output,
-                               const std::uint8_t* argmax) {
-    std::vector<float> delta(static_cast<std::size_t>(shape.output_count()));
-    sigmoid_backward(shape.output_count(), grad_output, output, delta.data());
-    std::vector<std::int32_t> offsets(delta.size());
-    for (std::int64_t window = 0; window < shape.output_count(); ++window) {
-      offsets[static_cast<std::size_t>(window)] = static_cast<std::int32_t>(offset(shape, window, argmax[window]));
-    }
-    std::vector<float> gradient(static_cast<std::size_t>(shape.conv2d.output_count()));
-    maxpool_backward(shape.maxpool(), delta.data(), offsets.data(), gradient.data());
-    return gradient;
-  }
 
   template <class Operation>
   void run(Operation operation) {

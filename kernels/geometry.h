@@ -27,6 +27,11 @@ template <class T>
   return value + ((residue - value) % unit + unit) % unit;
 }
 
+/// Shares `total` among as few parts of at most `most` as possible, all about equal; returns the size of a part.
+[[nodiscard]] constexpr int even_part(int total, int most) {
+  return divide_up(total, divide_up(total, total < most ? total : most));
+}
+
 /// Throws Error where `value` needs more than 32 bits: sizes within one image or one filter fit, products with the
 /// batch are computed in 64 bits.
 inline int narrow(std::int64_t value, const char* what) {

@@ -5,6 +5,7 @@
 
 #include "host/reference/executor_support.h"
 #include "kernels/conv2d.h"
+#include "kernels/conv2d_maxpool_sigmoid.h"
 #include "kernels/dense.h"
 #include "kernels/maxpool.h"
 #include "kernels/network_pass.h"
@@ -16,17 +17,23 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
 // Floats of workspace that the backward pass of an operation needs for `batch` samples.
-std::int64_t workspace_floats(const Operation& operation, std::int64_t batch) {
-  const auto* shape = std::get_if<Conv2dShape>(&operation.shape);
-  if (shape == nullptr) {
-    return 0;
-  }
-  const Conv2dShape batched = with_batch(*shape, batch);
-  return std::max(conv2d_backward_filters_workspace(batched), conv2d_backward_bias_workspace(batched));
+std::int64_t workspace_floats(const FusedOperation& operation, std::int64_t batch) {
+  return std::visit(Overloaded{[batch](const Conv2dShape& shape) {
+                                 const Conv2dShape batched = with_batch(shape, batch);
+                                 return std::max(conv2d_backward_filters_workspace(batched),
+                                                 conv2d_backward_bias_workspace(batched));
+                               },
+                               [batch](const Conv2dMaxpoolSigmoidShape& shape) {
+                                 const Conv2dMaxpoolSigmoidShape batched = with_batch(shape, batch);
+                                 return std::max(conv2d_maxpool_sigmoid_backward_filters_workspace(batched),
+                                                 conv2d_maxpool_sigmoid_backward_bias_workspace(batched));
+                               },
+                               [](const auto& /*needs none*/) { return std::int64_t{0}; }},
+                    operation.shape);
 }
 
 // The most workspace that any batch of up to `batch_size` samples needs: the parts of a sum need not grow with it.
-std::int64_t largest_workspace(const Operation& operation, std::int64_t batch_size) {
+std::int64_t largest_workspace(const FusedOperation& operation, std::int64_t batch_size) {
   std::int64_t most = 0;
   for (std::int64_t batch = 1; batch <= batch_size; ++batch) {
     most = std::max(most, workspace_floats(operation, batch));
@@ -37,7 +44,7 @@ std::int64_t largest_workspace(const Operation& operation, std::int64_t batch_si
 // What an operation of a mini-batch works on.
 struct OperationContext {
   std::int64_t batch;
-  const Operation& operation;
+  const FusedOperation& operation;
   const float* parameters;
   cublasHandle_t blas;
   cudaStream_t stream;
@@ -53,7 +60,8 @@ struct OperationContext {
 struct ForwardTensors {
   const float* input;
   float* output;
-  std::int32_t* argmax;
+  std::int32_t* offsets;    // argmax of a max-pool
+  std::uint8_t* positions;  // argmax of a block
 };
 
 void run_forward(const Conv2dShape& shape, const OperationContext& context, const ForwardTensors& t) {
@@ -65,7 +73,7 @@ void run_forward(const Conv2dShape& shape, const OperationContext& context, cons
 void run_forward(const MaxpoolShape& shape, const OperationContext& context, const ForwardTensors& t) {
   const MaxpoolShape batched = with_batch(shape, context.batch);
   const OperationRange range = context.range(cost::forward(batched));
-  maxpool_forward(batched, t.input, t.output, t.argmax, context.stream);
+  maxpool_forward(batched, t.input, t.output, t.offsets, context.stream);
 }
 
 void run_forward(const SigmoidShape& shape, const OperationContext& context, const ForwardTensors& t) {
@@ -80,10 +88,18 @@ void run_forward(const DenseShape& shape, const OperationContext& context, const
   dense_forward(batched, t.input, context.weights(), context.bias(), t.output, context.blas, context.stream);
 }
 
+void run_forward(const Conv2dMaxpoolSigmoidShape& shape, const OperationContext& context, const ForwardTensors& t) {
+  const Conv2dMaxpoolSigmoidShape batched = with_batch(shape, context.batch);
+  const OperationRange range = context.range(cost::forward(batched));
+  conv2d_maxpool_sigmoid_forward(batched, t.input, context.weights(), context.bias(), t.output, t.positions,
+                                 context.stream);
+}
+
 struct BackwardTensors {
   const float* input;
   const float* output;
-  const std::int32_t* argmax;
+  const std::int32_t* offsets;    // as above
+  const std::uint8_t* positions;  // as above
   const float* grad_output;
   float* grad_input;  // nullptr where nothing before has parameters
   float* gradients;
@@ -108,7 +124,7 @@ void run_backward(const Conv2dShape& shape, const OperationContext& context, con
 void run_backward(const MaxpoolShape& shape, const OperationContext& context, const BackwardTensors& t) {
   const MaxpoolShape batched = with_batch(shape, context.batch);
   const OperationRange range = context.range(cost::backward_data(batched));
-  maxpool_backward(batched, t.grad_output, t.argmax, t.grad_input, context.stream);
+  maxpool_backward(batched, t.grad_output, t.offsets, t.grad_input, context.stream);
 }
 
 void run_backward(const SigmoidShape& shape, const OperationContext& context, const BackwardTensors& t) {
@@ -132,25 +148,47 @@ void run_backward(const DenseShape& shape, const OperationContext& context, cons
   dense_backward_bias(batched, t.grad_output, t.gradients + context.slot().bias, context.stream);
 }
 
-std::size_t find_first_with_parameters(const ExecutionPlan& plan) {
-  const auto first = std::find_if(plan.operations.begin(), plan.operations.end(),
-                                  [](const Operation& operation) { return operation.parameters.weights_count > 0; });
-  return static_cast<std::size_t>(first - plan.operations.begin());
+void run_backward(const Conv2dMaxpoolSigmoidShape& shape, const OperationContext& context, const BackwardTensors& t) {
+  const Conv2dMaxpoolSigmoidShape batched = with_batch(shape, context.batch);
+  if (t.grad_input != nullptr) {
+    const OperationRange range = context.range(cost::backward_data(batched));
+    conv2d_maxpool_sigmoid_backward_data(batched, t.grad_output, t.output, t.positions, context.weights(), t.grad_input,
+                                         context.stream);
+  }
+  {
+    const OperationRange range = context.range(cost::backward_weights(batched));
+    conv2d_maxpool_sigmoid_backward_filters(batched, t.grad_output, t.output, t.positions, t.input,
+                                            t.gradients + context.slot().weights, t.workspace, context.stream);
+  }
+  const OperationRange range = context.range(cost::backward_bias(batched));
+  conv2d_maxpool_sigmoid_backward_bias(batched, t.grad_output, t.output, t.gradients + context.slot().bias, t.workspace,
+                                       context.stream);
+}
+
+std::size_t find_first_with_parameters(const std::vector<FusedOperation>& operations) {
+  const auto first = std::find_if(operations.begin(), operations.end(), [](const FusedOperation& operation) {
+    return operation.parameters.weights_count > 0;
+  });
+  return static_cast<std::size_t>(first - operations.begin());
 }
 
 }  // namespace
 
-NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator)
-    : plan_(plan), first_with_parameters_(find_first_with_parameters(plan)) {
+NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator, NetworkBlocks blocks)
+    : operations_(blocks == NetworkBlocks::fused ? fuse(plan) : layered(plan)),
+      first_with_parameters_(find_first_with_parameters(operations_)),
+      activations_(plan.operations.size() + 1) {
   std::array<std::int64_t, 2> gradient_floats{};
   std::int64_t workspace = 0;
-  activations_.emplace_back(allocator, batch_size * plan.input_count, "the images");
-  for (std::size_t i = 0; i < plan.operations.size(); ++i) {
-    const Operation& operation = plan.operations[i];
+  activations_.front() = Buffer<float>(allocator, batch_size * plan.input_count, "the images");
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    const FusedOperation& operation = operations_[i];
     const std::int64_t outputs = batch_size * operation.output_count;
-    activations_.emplace_back(allocator, outputs, operation.layer + "'s output");
+    activations_[operation.end] = Buffer<float>(allocator, outputs, operation.layer + "'s output");
     const bool pools = std::holds_alternative<MaxpoolShape>(operation.shape);
-    argmax_.emplace_back(allocator, pools ? outputs : 0, operation.layer + "'s argmax");
+    const bool is_block = std::holds_alternative<Conv2dMaxpoolSigmoidShape>(operation.shape);
+    offsets_.emplace_back(allocator, pools ? outputs : 0, operation.layer + "'s argmax");
+    positions_.emplace_back(allocator, is_block ? outputs : 0, operation.layer + "'s argmax");
     if (i > first_with_parameters_) {
       gradient_floats.at(i % 2) = std::max(gradient_floats.at(i % 2), batch_size * operation.input_count);
     }
@@ -164,10 +202,13 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, All
 
 void NetworkPass::forward(std::int64_t batch, const float* parameters, cublasHandle_t blas, cudaStream_t stream,
                           OperationRecorder* recorder) const {
-  for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
-    const Operation& operation = plan_.operations[i];
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    const FusedOperation& operation = operations_[i];
     const OperationContext context{batch, operation, parameters, blas, stream, recorder};
-    const ForwardTensors tensors{activations_[i].data(), activations_[i + 1].data(), argmax_[i].data()};
+    const ForwardTensors tensors{.input = activations_[operation.first].data(),
+                                 .output = activations_[operation.end].data(),
+                                 .offsets = offsets_[i].data(),
+                                 .positions = positions_[i].data()};
     std::visit([&](const auto& shape) { run_forward(shape, context, tensors); }, operation.shape);
   }
 }
@@ -175,13 +216,14 @@ void NetworkPass::forward(std::int64_t batch, const float* parameters, cublasHan
 void NetworkPass::backward(std::int64_t batch, const float* parameters, float* gradients, cublasHandle_t blas,
                            cudaStream_t stream, OperationRecorder* recorder) const {
   const float* grad_output = grad_logits_.data();
-  for (std::size_t i = plan_.operations.size(); i-- > first_with_parameters_;) {
-    const Operation& operation = plan_.operations[i];
+  for (std::size_t i = operations_.size(); i-- > first_with_parameters_;) {
+    const FusedOperation& operation = operations_[i];
     const Buffer<float>& grad_input = i % 2 == 0 ? grad_even_ : grad_odd_;
     const OperationContext context{batch, operation, parameters, blas, stream, recorder};
-    const BackwardTensors tensors{.input = activations_[i].data(),
-                                  .output = activations_[i + 1].data(),
-                                  .argmax = argmax_[i].data(),
+    const BackwardTensors tensors{.input = activations_[operation.first].data(),
+                                  .output = activations_[operation.end].data(),
+                                  .offsets = offsets_[i].data(),
+                                  .positions = positions_[i].data(),
                                   .grad_output = grad_output,
                                   .grad_input = i > first_with_parameters_ ? grad_input.data() : nullptr,
                                   .gradients = gradients,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "host/reference/fused_plan.h"
 #include "kernels/allocator.h"
 #include "kernels/backend.h"
 #include "kernels/handles.h"
@@ -13,19 +14,25 @@
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 
+/// Whether a network's blocks of convolution, max-pool and sigmoid are computed as one.
+enum class NetworkBlocks : std::uint8_t { fused, layered };
+
 /// The forward and backward pass of a plan over one mini-batch on the device, operation by operation, each within an
-/// NVTX range. Owns the tensors in between: every operation's output, every max-pool's argmax, two tensors that the
-/// gradient goes back and forth between, and the workspace.
+/// NVTX range; blocks count as one operation where they are fused. Owns the tensors in between: every operation's
+/// output, every max-pool's and block's argmax, two tensors that the gradient goes back and forth between, and the
+/// workspace. What is within a fused block, its pre-activations, has no tensor.
 class NetworkPass {
  public:
   /// With room for `batch_size` samples.
-  NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator);
+  NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator,
+              NetworkBlocks blocks = NetworkBlocks::fused);
 
   /// Where the images [batch,input_count] go before a forward pass.
   [[nodiscard]] float* images() const { return activations_.front().data(); }
   /// Where they come out: the logits [batch,classes].
   [[nodiscard]] const float* logits() const { return activations_.back().data(); }
-  /// What operation `index` read in the last forward pass: [batch,its input_count].
+  /// What operation `index` of the plan read in the last forward pass: [batch,its input_count]; nullptr within a fused
+  /// block.
   [[nodiscard]] const float* input_of(std::size_t index) const { return activations_[index].data(); }
   /// Where the gradient of the logits goes before a backward pass.
   [[nodiscard]] float* grad_logits() const { return grad_logits_.data(); }
@@ -39,12 +46,13 @@ class NetworkPass {
                 OperationRecorder* recorder) const;
 
  private:
-  ExecutionPlan plan_;
-  std::size_t first_with_parameters_ = 0;
-  std::vector<Buffer<float>> activations_;    // [operation]: its input; the last: the logits
-  std::vector<Buffer<std::int32_t>> argmax_;  // [operation]: empty but for max-pools
+  std::vector<FusedOperation> operations_;
+  std::size_t first_with_parameters_ = 0;        // an index into operations_; their number where there is none
+  std::vector<Buffer<float>> activations_;       // [operation of the plan]: its input; the last: the logits
+  std::vector<Buffer<std::int32_t>> offsets_;    // [operation]: argmax of a max-pool; empty elsewhere
+  std::vector<Buffer<std::uint8_t>> positions_;  // [operation]: argmax of a block; empty elsewhere
   Buffer<float> grad_logits_;
-  Buffer<float> grad_even_;  // the gradient at an operation's input, by the operation's place in the plan
+  Buffer<float> grad_even_;  // the gradient at an operation's input, by the operation's place in operations_
   Buffer<float> grad_odd_;
   Buffer<float> workspace_;  // of the filter and bias gradients
 };

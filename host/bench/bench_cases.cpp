@@ -12,9 +12,9 @@
 #include <fmt/ranges.h>
 
 #include "host/bench/bench_inputs.h"
-#include "host/cpu/fused_plan.h"
 #include "host/model/spelling.h"
 #include "host/reference/executor_support.h"
+#include "host/reference/fused_plan.h"
 #include "touchstone/error.h"
 #include "touchstone/network.h"
 #include "touchstone/plan.h"
@@ -295,13 +295,12 @@ std::vector<BenchCase> network_cases(const std::string& name, std::int64_t batch
   const ExecutionPlan plan = make_plan(Network::named(name));
   list.add_gather({.batch = batch, .image_size = plan.input_count}, 60'000);
   bool first = true;
-  for (const cpu::FusedOperation& operation : cpu::fuse(plan)) {
-    std::visit(Overloaded{[&](const Conv2dMaxpoolSigmoidShape& shape) {
-                            add_block(list, cpu::with_batch(shape, batch), !first);
-                          },
-                          [&](const Conv2dShape& shape) { list.add(with_batch(shape, batch), !first); },
-                          [&](const auto& shape) { list.add(with_batch(shape, batch)); }},
-               operation.shape);
+  for (const FusedOperation& operation : fuse(plan)) {
+    std::visit(
+        Overloaded{[&](const Conv2dMaxpoolSigmoidShape& shape) { add_block(list, with_batch(shape, batch), !first); },
+                   [&](const Conv2dShape& shape) { list.add(with_batch(shape, batch), !first); },
+                   [&](const auto& shape) { list.add(with_batch(shape, batch)); }},
+        operation.shape);
     first = false;
   }
   list.add(SoftmaxCrossEntropyShape{.batch = batch, .classes = plan.classes});

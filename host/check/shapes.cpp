@@ -110,6 +110,8 @@ constexpr std::array conv2d_maxpool_sigmoid_edges = {
     NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 1x7", {{2, 3, 6, 20, 5, 1, 7, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 7x1", {{2, 3, 20, 6, 5, 7, 1, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 9x4", {{1, 2, 16, 15, 3, 9, 4, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 101x102", {{2, 1, 103, 105, 2, 101, 102, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 37x36, 2 channels", {{1, 2, 40, 41, 2, 37, 36, 1, 1, 0, 0}, 3}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"prime sizes", {{3, 5, 13, 17, 7, 5, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"7 windows across", {{1, 2, 6, 16, 3, 3, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"8 windows across", {{1, 2, 6, 18, 3, 3, 3, 1, 1, 0, 0}, 2}},

@@ -18,12 +18,13 @@
 
 #include "host/cpu/aligned_vector.h"
 #include "host/cpu/clock_recorder.h"
-#include "host/cpu/fused_plan.h"
 #include "host/cpu/network_parameters.h"
 #include "host/cpu/network_pass.h"
 #include "host/cpu/partial_sums.h"
 #include "host/cpu/thread_pool.h"
+#include "host/cpu/winograd.h"
 #include "host/reference/executor_support.h"
+#include "host/reference/fused_plan.h"
 #include "touchstone/accuracy.h"
 #include "touchstone/error.h"
 #include "touchstone/executor.h"
@@ -76,7 +77,8 @@ class CpuExecutor final : public Executor {
   [[nodiscard]] std::string device() const override { return "cpu"; }
 
   [[nodiscard]] bool sums_by_winograd(std::size_t index) const override {
-    return cpu::sums_by_winograd(settings_.plan, index);
+    const auto block = block_at(settings_.plan, index);
+    return block && cpu::uses_winograd(*block);
   }
 
   void upload(Split split, SharedImageSet images) override { images_.upload(settings_.plan, split, std::move(images)); }

@@ -7,8 +7,8 @@
 
 #include "host/cpu/aligned_vector.h"
 #include "host/cpu/fused_block.h"
-#include "host/cpu/fused_plan.h"
 #include "host/cpu/workspace.h"
+#include "host/reference/fused_plan.h"
 #include "touchstone/plan.h"
 
 namespace touchstone::cpu {

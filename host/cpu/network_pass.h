@@ -7,9 +7,9 @@
 
 #include "host/cpu/aligned_vector.h"
 #include "host/cpu/fused_block.h"
-#include "host/cpu/fused_plan.h"
 #include "host/cpu/network_parameters.h"
 #include "host/cpu/workspace.h"
+#include "host/reference/fused_plan.h"
 #include "touchstone/operation_recorder.h"
 #include "touchstone/plan.h"
 

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host/cpu/fused_plan.h"
+#include "host/reference/fused_plan.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <variant>
+#include <vector>
 
-#include "host/cpu/winograd.h"
-
-namespace touchstone::cpu {
+namespace touchstone {
 
 namespace {
 
-FusedOperation alone(const Operation& operation) {
+FusedOperation alone(const ExecutionPlan& plan, std::size_t index) {
+  const Operation& operation = plan.operations[index];
   FusedOperation same{.layer = operation.layer,
+                      .first = index,
+                      .end = index + 1,
                       .shape = {},
                       .parameters = operation.parameters,
                       .input_count = operation.input_count,
@@ -35,39 +37,37 @@ std::optional<Conv2dMaxpoolSigmoidShape> block_of(const Conv2dShape& conv2d, con
   return fits ? std::optional(block) : std::nullopt;
 }
 
-/// The block that begins at operation i, where one does.
-std::optional<Conv2dMaxpoolSigmoidShape> block_at(const std::vector<Operation>& operations, std::size_t i) {
-  if (i + 2 >= operations.size() || !std::holds_alternative<SigmoidShape>(operations[i + 2].shape)) {
+}  // namespace
+
+std::optional<Conv2dMaxpoolSigmoidShape> block_at(const ExecutionPlan& plan, std::size_t index) {
+  const std::vector<Operation>& operations = plan.operations;
+  if (index + 2 >= operations.size() || !std::holds_alternative<SigmoidShape>(operations[index + 2].shape)) {
     return std::nullopt;
   }
-  const auto* conv2d = std::get_if<Conv2dShape>(&operations[i].shape);
-  const auto* maxpool = std::get_if<MaxpoolShape>(&operations[i + 1].shape);
+  const auto* conv2d = std::get_if<Conv2dShape>(&operations[index].shape);
+  const auto* maxpool = std::get_if<MaxpoolShape>(&operations[index + 1].shape);
   return conv2d == nullptr || maxpool == nullptr ? std::nullopt : block_of(*conv2d, *maxpool);
 }
 
-}  // namespace
-
 std::vector<FusedOperation> fuse(const ExecutionPlan& plan) {
   std::vector<FusedOperation> fused;
-  for (std::size_t i = 0; i < plan.operations.size(); ++i) {
-    const Operation& first = plan.operations[i];
-    if (const auto block = block_at(plan.operations, i)) {
-      fused.push_back({.layer = first.layer,
-                       .shape = *block,
-                       .parameters = first.parameters,
-                       .input_count = first.input_count,
-                       .output_count = block->output_count()});
-      i += 2;
-    } else {
-      fused.push_back(alone(first));
+  for (std::size_t i = 0; i < plan.operations.size(); i = fused.back().end) {
+    fused.push_back(alone(plan, i));
+    if (const auto block = block_at(plan, i)) {
+      fused.back().shape = *block;
+      fused.back().end = i + 3;
+      fused.back().output_count = block->output_count();
     }
   }
   return fused;
 }
 
-bool sums_by_winograd(const ExecutionPlan& plan, std::size_t index) {
-  const auto block = block_at(plan.operations, index);
-  return block && uses_winograd(*block);
+std::vector<FusedOperation> layered(const ExecutionPlan& plan) {
+  std::vector<FusedOperation> operations;
+  for (std::size_t i = 0; i < plan.operations.size(); ++i) {
+    operations.push_back(alone(plan, i));
+  }
+  return operations;
 }
 
-}  // namespace touchstone::cpu
+}  // namespace touchstone

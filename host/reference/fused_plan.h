@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,11 +11,13 @@
 #include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/plan.h"
 
-namespace touchstone::cpu {
+namespace touchstone {
 
 /// One operation of a plan, or several computed as one. Shapes are those of a single sample.
 struct FusedOperation {
-  std::string layer;  ///< the name of the first layer it comes from
+  std::string layer;      ///< the name of the first layer it comes from
+  std::size_t first = 0;  ///< the plan's operations that it is, by their index: from this one
+  std::size_t end = 0;    ///< to the one before this
   std::variant<Conv2dShape, MaxpoolShape, SigmoidShape, DenseShape, Conv2dMaxpoolSigmoidShape> shape;
   ParameterSlot parameters;
   std::int64_t input_count = 0;
@@ -25,8 +28,11 @@ struct FusedOperation {
 /// side by side, and a sigmoid follow each other, they become one; the others stay as they are.
 std::vector<FusedOperation> fuse(const ExecutionPlan& plan);
 
-/// Whether operation `index` of a plan begins a fused block that takes its sums by Winograd's method.
-bool sums_by_winograd(const ExecutionPlan& plan, std::size_t index);
+/// The operations of a plan as they are, each by itself.
+std::vector<FusedOperation> layered(const ExecutionPlan& plan);
+
+/// The block that begins at operation `index` of a plan, where one does.
+std::optional<Conv2dMaxpoolSigmoidShape> block_at(const ExecutionPlan& plan, std::size_t index);
 
 /// As with_batch() of the plan's shapes.
 constexpr Conv2dMaxpoolSigmoidShape with_batch(Conv2dMaxpoolSigmoidShape shape, std::int64_t batch) {
@@ -34,4 +40,4 @@ constexpr Conv2dMaxpoolSigmoidShape with_batch(Conv2dMaxpoolSigmoidShape shape, 
   return shape;
 }
 
-}  // namespace touchstone::cpu
+}  // namespace touchstone

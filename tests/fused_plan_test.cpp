@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "host/reference/fused_plan.h"
+
 #include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include "host/cpu/fused_plan.h"
 
 namespace touchstone {
 namespace {
@@ -41,8 +41,8 @@ constexpr Conv2dShape conv2d{.channels = 2, .height = 11, .width = 12, .filters 
 constexpr MaxpoolShape maxpool{
     .channels = 5, .height = 9, .width = 10, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2};
 
-TEST(CpuFusedPlan, MakesOneOperationOfThree) {
-  const std::vector<cpu::FusedOperation> fused = cpu::fuse(plan_of(conv2d, maxpool));
+TEST(FusedPlan, MakesOneOperationOfThree) {
+  const std::vector<FusedOperation> fused = fuse(plan_of(conv2d, maxpool));
   ASSERT_EQ(fused.size(), 2U);
   const auto* block = std::get_if<Conv2dMaxpoolSigmoidShape>(&fused[0].shape);
   ASSERT_NE(block, nullptr);
@@ -56,9 +56,31 @@ TEST(CpuFusedPlan, MakesOneOperationOfThree) {
   EXPECT_EQ(fused[1].input_count, 5 * 4 * 5);
 }
 
-TEST(CpuFusedPlan, LeavesOtherFormsAlone) {
+TEST(FusedPlan, TellsWhichOperationsOfThePlanEachIs) {
+  const ExecutionPlan plan = plan_of(conv2d, maxpool);
+  const std::vector<FusedOperation> fused = fuse(plan);
+  ASSERT_EQ(fused.size(), 2U);
+  EXPECT_EQ(fused[0].first, 0U);
+  EXPECT_EQ(fused[0].end, 3U);
+  EXPECT_EQ(fused[1].first, 3U);
+  EXPECT_EQ(fused[1].end, 4U);
+  EXPECT_TRUE(block_at(plan, 0).has_value());
+  EXPECT_FALSE(block_at(plan, 1).has_value());
+}
+
+TEST(FusedPlan, LayeredKeepsEachOperation) {
+  const ExecutionPlan plan = plan_of(conv2d, maxpool);
+  const std::vector<FusedOperation> operations = layered(plan);
+  ASSERT_EQ(operations.size(), 4U);
+  EXPECT_TRUE(std::holds_alternative<Conv2dShape>(operations[0].shape));
+  EXPECT_EQ(operations[2].first, 2U);
+  EXPECT_EQ(operations[2].end, 3U);
+  EXPECT_EQ(operations[2].output_count, 5 * 4 * 5);
+}
+
+TEST(FusedPlan, LeavesOtherFormsAlone) {
   const auto stays = [](const Conv2dShape& convolution, const MaxpoolShape& pool) {
-    EXPECT_EQ(cpu::fuse(plan_of(convolution, pool)).size(), 4U);
+    EXPECT_EQ(fuse(plan_of(convolution, pool)).size(), 4U);
   };
   Conv2dShape strided = conv2d;
   strided.stride_w = 2;
@@ -81,12 +103,12 @@ TEST(CpuFusedPlan, LeavesOtherFormsAlone) {
   stays(conv2d, large);
 }
 
-TEST(CpuFusedPlan, LeavesHugeLayersAlone) {
+TEST(FusedPlan, LeavesHugeLayersAlone) {
   const auto operations_of = [](Conv2dShape convolution) {
     MaxpoolShape pool = maxpool;
     pool.height = convolution.out_h();
     pool.width = convolution.out_w();
-    return cpu::fuse(plan_of(convolution, pool)).size();
+    return fuse(plan_of(convolution, pool)).size();
   };
   Conv2dShape image = conv2d;
   image.height = 2048;
@@ -96,12 +118,12 @@ TEST(CpuFusedPlan, LeavesHugeLayersAlone) {
   EXPECT_EQ(operations_of(image), 4U);
 }
 
-TEST(CpuFusedPlan, LeavesABlockWithoutItsSigmoidAlone) {
+TEST(FusedPlan, LeavesABlockWithoutItsSigmoidAlone) {
   ExecutionPlan plan = plan_of(conv2d, maxpool);
   plan.operations.erase(plan.operations.begin() + 2);
-  EXPECT_EQ(cpu::fuse(plan).size(), 3U);
+  EXPECT_EQ(fuse(plan).size(), 3U);
   plan.operations.resize(2);
-  EXPECT_EQ(cpu::fuse(plan).size(), 2U);
+  EXPECT_EQ(fuse(plan).size(), 2U);
 }
 
 }  // namespace
