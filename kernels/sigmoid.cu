@@ -2,12 +2,11 @@
 //
 // The sigmoid, elementwise, forward and backward (formulas: include/touchstone/sigmoid.h). Memory-bound: 8 bytes an
 // element forward, 12 backward, against some 20 instructions.
-//
-// z = exp(-|x|) never overflows; s is 1 / (1 + z) for x >= 0 and z / (1 + z) below, where 1 - s would cancel. expf
-// (not the fast intrinsic) errs by at most 2 ulps, the sum and the quotient round once each; NaN stays NaN.
+// The function itself: kernels/sigmoid_value.h.
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
 #include "kernels/sigmoid.h"
+#include "kernels/sigmoid_value.h"
 #include "kernels/vector_access.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -15,13 +14,6 @@ namespace {
 
 constexpr int threads = 256;
 constexpr int thread_elements = 4;
-
-__device__ float sigmoid(float x) {
-  const float z = expf(-fabsf(x));
-  return (x < 0.0F ? z : 1.0F) / (1.0F + z);
-}
-
-__device__ float sigmoid_gradient(float gradient, float s) { return gradient * (s * (1.0F - s)); }
 
 // Thread: four neighbouring elements, as vectors where `vectors` says that the tensors are aligned.
 __global__ void __launch_bounds__(threads)

@@ -17,6 +17,7 @@ struct DeviceRequest {
   int threads = 0;            ///< cpu: 0 stands for the cores that this process may use
   bool graph = true;          ///< cuda, emulated: replay each training step as a CUDA graph; false: launch one by one
   bool tf32 = false;          ///< cuda: let dense layers round their factors to TF32
+  PathRequest path = PathRequest::automatic;
 };
 
 /// One line of `touchstone info devices`.
@@ -44,7 +45,8 @@ int usable_cores();
 /// The single operations of the requested device, for comparing them with the reference. Throws as make_executor.
 std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& request);
 
-/// An executor on the requested device. Throws UsageError for an unknown name, Error where the device is not there.
+/// An executor on the requested device. Throws UsageError for an unknown name and for a path that the device cannot
+/// take with this network, Error where the device is not there.
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings);
 
 }  // namespace touchstone
