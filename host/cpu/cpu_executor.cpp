@@ -14,7 +14,10 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "host/cpu/aligned_vector.h"
 #include "host/cpu/clock_recorder.h"
@@ -55,13 +58,23 @@ Samples part_of(Samples samples, std::int64_t parts, std::int64_t index) {
   return samples.subspan(to_size(begin), to_size(count * (index + 1) / parts - begin));
 }
 
+/// The blocks of a plan that are computed as one.
+std::int64_t block_count(const ExecutionPlan& plan) {
+  const std::vector<cpu::FusedOperation> operations = cpu::fuse(plan);
+  return std::count_if(operations.begin(), operations.end(), [](const cpu::FusedOperation& operation) {
+    return std::holds_alternative<Conv2dMaxpoolSigmoidShape>(operation.shape);
+  });
+}
+
 class CpuExecutor final : public Executor {
  public:
-  CpuExecutor(const ExecutorSettings& settings, int threads)
+  CpuExecutor(const ExecutorSettings& settings, int threads, const ExecutionPath& path)
       : settings_(settings),
+        path_(path),
+        blocks_(path.name == "fused"),
         table_(settings.normalisation.table()),
-        group_(cpu::group_size(settings.plan)),
-        network_(settings.plan),
+        group_(cpu::group_size(settings.plan, blocks_)),
+        network_(settings.plan, blocks_),
         parameters_(to_size(settings.plan.parameter_floats)),
         sums_(to_size(network_.sum_floats())),
         gradients_(parameters_.size()),
@@ -74,9 +87,10 @@ class CpuExecutor final : public Executor {
   }
 
   [[nodiscard]] std::string device() const override { return "cpu"; }
+  [[nodiscard]] ExecutionPath path() const override { return path_; }
 
   [[nodiscard]] bool sums_by_winograd(std::size_t index) const override {
-    return cpu::sums_by_winograd(settings_.plan, index);
+    return blocks_ && cpu::sums_by_winograd(settings_.plan, index);
   }
 
   void upload(Split split, SharedImageSet images) override { images_.upload(settings_.plan, split, std::move(images)); }
@@ -302,6 +316,8 @@ class CpuExecutor final : public Executor {
   }
 
   ExecutorSettings settings_;
+  ExecutionPath path_;
+  bool blocks_;  // whether a convolution, a max-pool and a sigmoid are computed as one
   PixelTable table_;
   UploadedImages images_;
   std::int64_t group_;  // samples that go through the network together
@@ -321,8 +337,24 @@ class CpuExecutor final : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads) {
-  return std::make_unique<CpuExecutor>(settings, threads);
+ExecutionPath cpu_execution_path(const ExecutionPlan& plan, PathRequest request) {
+  if (request == PathRequest::layered) {
+    return {.name = "layered", .detail = "as asked for"};
+  }
+  const std::int64_t blocks = block_count(plan);
+  if (blocks > 0) {
+    return {.name = "fused",
+            .detail = fmt::format("{} block{} of convolution, max-pool and sigmoid", blocks, blocks == 1 ? "" : "s")};
+  }
+  const char* const reason = "no convolution has a max-pool of 2x2 or 3x3 and a sigmoid behind it";
+  if (request == PathRequest::fused) {
+    throw UsageError(fmt::format("cpu: nothing of this network can be fused: {}; use --path layered or auto", reason));
+  }
+  return {.name = "layered", .detail = reason};
+}
+
+std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads, PathRequest path) {
+  return std::make_unique<CpuExecutor>(settings, threads, cpu_execution_path(settings.plan, path));
 }
 
 }  // namespace touchstone

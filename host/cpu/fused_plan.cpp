@@ -47,11 +47,11 @@ std::optional<Conv2dMaxpoolSigmoidShape> block_at(const std::vector<Operation>& 
 
 }  // namespace
 
-std::vector<FusedOperation> fuse(const ExecutionPlan& plan) {
+std::vector<FusedOperation> fuse(const ExecutionPlan& plan, bool blocks) {
   std::vector<FusedOperation> fused;
   for (std::size_t i = 0; i < plan.operations.size(); ++i) {
     const Operation& first = plan.operations[i];
-    if (const auto block = block_at(plan.operations, i)) {
+    if (const auto block = blocks ? block_at(plan.operations, i) : std::nullopt) {
       fused.push_back({.layer = first.layer,
                        .shape = *block,
                        .parameters = first.parameters,

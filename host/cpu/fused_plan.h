@@ -22,8 +22,9 @@ struct FusedOperation {
 };
 
 /// The operations of a plan. Wherever a convolution with stride 1 and no padding, a max-pool with windows of 2x2 or 3x3
-/// side by side, and a sigmoid follow each other, they become one; the others stay as they are.
-std::vector<FusedOperation> fuse(const ExecutionPlan& plan);
+/// side by side, and a sigmoid follow each other, they become one; the others stay as they are. All of them do unless
+/// `blocks` may become one.
+std::vector<FusedOperation> fuse(const ExecutionPlan& plan, bool blocks = true);
 
 /// Whether operation `index` of a plan begins a fused block that takes its sums by Winograd's method.
 bool sums_by_winograd(const ExecutionPlan& plan, std::size_t index);

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace touchstone {
 
@@ -13,15 +15,20 @@ enum class PathRequest : std::uint8_t {
   fused       ///< as much at a time as the device can; Error where it can do nothing else than layered
 };
 
+/// "auto", "layered" or "fused".
+std::string_view to_string(PathRequest request);
+/// The request of this name. Throws UsageError for another.
+PathRequest path_named(std::string_view name);
+/// The names of the requests.
+std::vector<std::string> path_names();
+
 /// How a device runs a network, and why.
 struct ExecutionPath {
   std::string name;    ///< "layered" or "fused"
   std::string detail;  ///< "persistent: 40 KB of parameters and 46 KB for a sample in 227 KB of shared memory"
 };
 
-/// "fused, persistent: ...", or the name alone.
-[[nodiscard]] inline std::string describe(const ExecutionPath& path) {
-  return path.detail.empty() ? path.name : path.name + ": " + path.detail;
-}
+/// Name and detail, or the name alone.
+std::string describe(const ExecutionPath& path);
 
 }  // namespace touchstone

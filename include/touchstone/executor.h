@@ -126,4 +126,7 @@ std::unique_ptr<Executor> make_reference_executor(const ExecutorSettings& settin
 std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads,
                                             PathRequest path = PathRequest::automatic);
 
+/// How make_cpu_executor() would run a plan. Throws as it does.
+ExecutionPath cpu_execution_path(const ExecutionPlan& plan, PathRequest request);
+
 }  // namespace touchstone
