@@ -45,29 +45,53 @@ BlockRunner::~BlockRunner() = default;
 BlockRunner* BlockRunner::current() { return current_runner; }
 
 std::optional<Defect> BlockRunner::run(const KernelLaunch& launch, const Options& options, std::uint64_t number) {
+  start(launch, options, number);
+  return defect_;
+}
+
+void BlockRunner::start(const KernelLaunch& launch, const Options& options, std::uint64_t number) {
   launch_ = &launch;
   options_ = options;
-  current_runner = this;
   begin_block(number);
+  drive_here();
+}
+
+void BlockRunner::resume() {
+  release_barrier();
+  drive_here();
+}
+
+void BlockRunner::abandon() {
+  abandoning_ = true;
+  drive_here();
+}
+
+/// Runs the block on this host thread until it waits for the grid or ends.
+void BlockRunner::drive_here() {
+  current_runner = this;
+  set_block_coordinates();
   drive();
   current_runner = nullptr;
-  if (!defect_) {
+  if (!defect_ && !abandoning_ && !waits_for_grid()) {
     try {
       shared_.end();
     } catch (const Defect& defect) {
       defect_ = Defect{defect.error, fmt::format("block {}: {}", describe(runtime::blockIdx), defect.text), nullptr};
     }
   }
-  return defect_;
+}
+
+void BlockRunner::set_block_coordinates() const {
+  const runtime::dim3& grid = launch_->grid;
+  runtime::gridDim = as_index(grid);
+  runtime::blockDim = as_index(launch_->block);
+  runtime::blockIdx = {static_cast<unsigned>(number_ % grid.x), static_cast<unsigned>(number_ / grid.x % grid.y),
+                       static_cast<unsigned>(number_ / grid.x / grid.y)};
 }
 
 void BlockRunner::begin_block(std::uint64_t number) {
-  const runtime::dim3& grid = launch_->grid;
   const runtime::dim3& block = launch_->block;
-  runtime::gridDim = as_index(grid);
-  runtime::blockDim = as_index(block);
-  runtime::blockIdx = {static_cast<unsigned>(number % grid.x), static_cast<unsigned>(number / grid.x % grid.y),
-                       static_cast<unsigned>(number / grid.x / grid.y)};
+  number_ = number;
   if (shape_.x != block.x || shape_.y != block.y || shape_.z != block.z) {
     shape_ = block;
     coordinates_.clear();
@@ -101,7 +125,7 @@ void BlockRunner::drive() {
   while (true) {
     const int thread = next_thread();
     if (thread == TurnOrder::nobody) {
-      if (ended_ == static_cast<int>(threads_.size()) || abandoning_) {
+      if (ended_ == static_cast<int>(threads_.size()) || abandoning_ || waits_for_grid()) {
         return;
       }
       record_stall();
@@ -226,6 +250,26 @@ void* BlockRunner::take_shared(std::size_t begin, std::size_t end, std::size_t b
 }
 
 int BlockRunner::barrier(const char* name, Place place, bool predicate) {
+  State state = State::at_barrier;
+  if (arrive(name, place, predicate, false)) {
+    release_barrier();
+    state = State::ready;
+  }
+  wait(state);
+  return barrier_result_;
+}
+
+void BlockRunner::grid_barrier(const char* name, Place place) {
+  if (!launch_->cooperative) {
+    throw Defect{runtime::cudaErrorLaunchFailure,
+                 fmt::format("{} at {}:{}: the launch is not cooperative", name, place.file, place.line)};
+  }
+  static_cast<void>(arrive(name, place, false, true));
+  wait(State::at_barrier);
+}
+
+/// The thread that runs comes to a barrier; whether all threads of the block are there now.
+bool BlockRunner::arrive(const char* name, Place place, bool predicate, bool grid) {
   const auto here = [&] { return fmt::format("{} at {}:{}", name, place.file, place.line); };
   if (ended_ > 0) {
     throw Defect{runtime::cudaErrorLaunchFailure,
@@ -233,7 +277,7 @@ int BlockRunner::barrier(const char* name, Place place, bool predicate) {
                              here(), ended_)};
   }
   if (barrier_.arrived == 0) {
-    barrier_ = {name, place, 0, 0};
+    barrier_ = {name, place, 0, 0, grid};
   } else if (barrier_.place.line != place.line ||
              (barrier_.place.file != place.file && std::strcmp(barrier_.place.file, place.file) != 0)) {
     throw Defect{runtime::cudaErrorLaunchFailure,
@@ -242,13 +286,7 @@ int BlockRunner::barrier(const char* name, Place place, bool predicate) {
   }
   ++barrier_.arrived;
   barrier_.votes += predicate ? 1 : 0;
-  State state = State::at_barrier;
-  if (barrier_.arrived == static_cast<int>(threads_.size())) {
-    release_barrier();
-    state = State::ready;
-  }
-  wait(state);
-  return barrier_result_;
+  return barrier_.arrived == static_cast<int>(threads_.size());
 }
 
 void BlockRunner::release_barrier() {
@@ -378,6 +416,8 @@ void fail_alignment(const void* address, std::size_t alignment, std::size_t byte
 int block_barrier(const char* name, Place place, bool predicate) {
   return running(name).barrier(name, place, predicate);
 }
+
+void grid_barrier(const char* name, Place place) { running(name).grid_barrier(name, place); }
 
 unsigned warp_ballot(const char* name, Place place, unsigned mask, bool predicate) {
   BlockRunner& runner = running(name);

@@ -29,12 +29,24 @@ class BlockRunner {
   /// Runs block `number` (x fastest) of a launch; the first defect, if there is one, with kernel, block and thread.
   std::optional<Defect> run(const KernelLaunch& launch, const Options& options, std::uint64_t number);
 
+  // A block of a cooperative launch: runs from one barrier of the grid to the next.
+  /// Begins the block and runs it until it waits for the grid, ends or fails.
+  void start(const KernelLaunch& launch, const Options& options, std::uint64_t number);
+  /// Goes on behind the barrier of the grid.
+  void resume();
+  /// Unwinds the threads of a block that waits for the grid.
+  void abandon();
+  /// The barrier of the grid that all threads of the block wait at; nullptr where it does not wait.
+  [[nodiscard]] const Place* grid_barrier_place() const { return waits_for_grid() ? &barrier_.place : nullptr; }
+  [[nodiscard]] const std::optional<Defect>& defect() const { return defect_; }
+
   /// The runner whose threads run on this host thread, or nullptr.
   static BlockRunner* current();
 
   // For the thread that runs.
   void* take_shared(std::size_t begin, std::size_t end, std::size_t bytes, Content content);
   int barrier(const char* name, Place place, bool predicate);
+  void grid_barrier(const char* name, Place place);
   Warp::Result meet(const Warp::Arrival& arrival);
   [[nodiscard]] int lane() const;
 
@@ -60,9 +72,12 @@ class BlockRunner {
     Place place;
     int arrived = 0;
     int votes = 0;
+    bool grid = false;  ///< of the grid, not of the block alone
   };
 
   void begin_block(std::uint64_t number);
+  void set_block_coordinates() const;
+  void drive_here();
   void set_coordinates(int thread) const;
   void drive();
   void run_stack();
@@ -73,7 +88,11 @@ class BlockRunner {
   [[nodiscard]] Stack& stack_for(int thread);
   void leave_for(int thread);
   void wait(State state);
+  [[nodiscard]] bool arrive(const char* name, Place place, bool predicate, bool grid);
   void release_barrier();
+  [[nodiscard]] bool waits_for_grid() const {
+    return barrier_.grid && barrier_.arrived == static_cast<int>(threads_.size());
+  }
   void record(int thread, const Defect& defect);
   void record_memory_fault();
   void record_stall();
@@ -84,6 +103,7 @@ class BlockRunner {
   // The launch.
   const KernelLaunch* launch_ = nullptr;
   Options options_;
+  std::uint64_t number_ = 0;
   runtime::dim3 shape_ = 0;
   std::vector<runtime::uint3> coordinates_;  ///< of each thread in a block of that shape
 

@@ -150,6 +150,13 @@ void Device::check_limits(const KernelLaunch& launch) const {
     refuse(runtime::cudaErrorInvalidValue,
            fmt::format("{} bytes of shared memory; at most {} are possible", launch.shared_bytes, limit));
   }
+  const int threads = static_cast<int>(block.x * block.y * block.z);
+  const int resident = limits::multiprocessors * limits::resident_blocks(threads, launch.shared_bytes);
+  const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
+  if (launch.cooperative && blocks > static_cast<std::uint64_t>(resident)) {
+    refuse(runtime::cudaErrorCooperativeLaunchTooLarge,
+           fmt::format("a cooperative launch of {} blocks; the device holds {} of them at a time", blocks, resident));
+  }
 }
 
 void Device::check_arguments(const KernelLaunch& launch) const {

@@ -2,6 +2,9 @@
 #include "emulation/grid.h"
 
 #include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
 
 #include "emulation/memory_faults.h"
 #include "emulation/turn_order.h"
@@ -89,6 +92,9 @@ void GridRunner::work(Job& job, BlockRunner& runner) {
 
 std::optional<Defect> GridRunner::run(const KernelLaunch& launch, const Options& options) {
   catch_memory_faults();
+  if (launch.cooperative) {
+    return run_cooperative(launch, options);
+  }
   start_threads(wanted_threads(options));
   Job job;
   job.launch = &launch;
@@ -112,6 +118,60 @@ std::optional<Defect> GridRunner::run(const KernelLaunch& launch, const Options&
     job_ = nullptr;
   }
   return std::move(job.defect);
+}
+
+/// The defect of the first block that has one; also where blocks wait for others that have ended or wait elsewhere.
+std::optional<Defect> GridRunner::find_defect(std::uint64_t blocks) const {
+  const auto* const end = cooperative_.data() + blocks;
+  const auto* const broken =
+      std::find_if(cooperative_.data(), end, [](const auto& block) { return block->defect().has_value(); });
+  if (broken != end) {
+    return (*broken)->defect();
+  }
+  const Place* const first = cooperative_.front()->grid_barrier_place();
+  const auto* const elsewhere = std::find_if(cooperative_.data(), end, [first](const auto& block) {
+    const Place* const place = block->grid_barrier_place();
+    return (place == nullptr) != (first == nullptr) || (place != nullptr && place->line != first->line);
+  });
+  if (elsewhere == end) {
+    return std::nullopt;
+  }
+  const auto describe = [](const Place* place) {
+    return place == nullptr ? std::string("has ended") : fmt::format("waits at {}:{}", place->file, place->line);
+  };
+  return Defect{runtime::cudaErrorLaunchFailure,
+                fmt::format("divergent barrier of the grid: block 0 {}, block {} {}", describe(first),
+                            elsewhere - cooperative_.data(), describe((*elsewhere)->grid_barrier_place())),
+                nullptr};
+}
+
+/// Every block runs to the first barrier of the grid, then every block to the second, and so on, each time in the
+/// schedule's order.
+std::optional<Defect> GridRunner::run_cooperative(const KernelLaunch& launch, const Options& options) {
+  const std::uint64_t blocks = std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
+  while (cooperative_.size() < blocks) {
+    cooperative_.push_back(std::make_unique<BlockRunner>());
+  }
+  std::optional<Defect> defect;
+  for (std::uint64_t round = 0; round == 0 || (cooperative_.front()->grid_barrier_place() != nullptr && !defect);
+       ++round) {
+    for (std::uint64_t index = 0; index < blocks; ++index) {
+      const std::uint64_t number = block_at(options.schedule, options.seed + round, blocks, index);
+      BlockRunner& block = *cooperative_[number];
+      if (round == 0) {
+        block.start(launch, options, number);
+      } else {
+        block.resume();
+      }
+    }
+    defect = find_defect(blocks);
+  }
+  for (std::uint64_t number = 0; defect && number < blocks; ++number) {
+    if (cooperative_[number]->grid_barrier_place() != nullptr) {
+      cooperative_[number]->abandon();
+    }
+  }
+  return defect;
 }
 
 }  // namespace touchstone::emulation

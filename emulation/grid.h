@@ -14,7 +14,8 @@
 
 namespace touchstone::emulation {
 
-/// Runs the blocks of grids on a few host threads, the caller's among them.
+/// Runs the blocks of grids on a few host threads, the caller's among them; those of a cooperative launch, which must
+/// all be under way at a time, on the caller's alone.
 class GridRunner {
  public:
   GridRunner() = default;
@@ -44,7 +45,11 @@ class GridRunner {
   void serve(std::uint64_t seen);
   static void work(Job& job, BlockRunner& runner);
 
-  BlockRunner runner_;  ///< of the thread that calls run()
+  std::optional<Defect> run_cooperative(const KernelLaunch& launch, const Options& options);
+  [[nodiscard]] std::optional<Defect> find_defect(std::uint64_t blocks) const;
+
+  BlockRunner runner_;                                     ///< of the thread that calls run()
+  std::vector<std::unique_ptr<BlockRunner>> cooperative_;  ///< a runner a block
   std::vector<std::thread> threads_;
   int threads_wanted_ = 0;
   std::mutex lock_;

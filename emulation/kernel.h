@@ -35,6 +35,7 @@ struct KernelLaunch {
   runtime::dim3 block;
   std::size_t shared_bytes = 0;
   Place place;
+  bool cooperative = false;  ///< all blocks run at a time, and may meet at a barrier of the grid
   std::vector<ArgumentWord> words;
   std::function<void()> thread;  ///< runs one thread, whose coordinates are set
 };
@@ -67,7 +68,7 @@ runtime::cudaError_t launch(KernelLaunch launch, runtime::cudaStream_t stream);
 
 template <class... Parameters>
 runtime::cudaError_t launch(void (*kernel)(Parameters...), runtime::dim3 grid, runtime::dim3 block,
-                            std::size_t shared_bytes, runtime::cudaStream_t stream, Place place,
+                            std::size_t shared_bytes, runtime::cudaStream_t stream, Place place, bool cooperative,
                             const std::tuple<Parameters...>& values) {
   std::vector<ArgumentWord> words;
   std::apply(
@@ -76,7 +77,7 @@ runtime::cudaError_t launch(void (*kernel)(Parameters...), runtime::dim3 grid, r
         (detail::add_words(parameter++, value, words), ...);
       },
       values);
-  return launch({reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, place, std::move(words),
+  return launch({reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, place, cooperative, std::move(words),
                  [kernel, values] { std::apply(kernel, values); }},
                 stream);
 }
@@ -98,6 +99,9 @@ inline void check_alignment(const void* address, std::size_t alignment, std::siz
 
 /// Waits until each thread of the block is at this barrier; the number of those whose `predicate` holds.
 int block_barrier(const char* name, Place place, bool predicate);
+
+/// Waits until each thread of the grid, which was launched cooperatively, is at this barrier.
+void grid_barrier(const char* name, Place place);
 
 /// Waits for the lanes of `mask`; a bit for each whose `predicate` holds.
 unsigned warp_ballot(const char* name, Place place, unsigned mask, bool predicate);

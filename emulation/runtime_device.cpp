@@ -39,6 +39,7 @@ constexpr ErrorText error_texts[] = {
     {cudaErrorLaunchOutOfResources, "cudaErrorLaunchOutOfResources", "too many resources requested for launch"},
     {cudaErrorMisalignedAddress, "cudaErrorMisalignedAddress", "misaligned address"},
     {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
+    {cudaErrorCooperativeLaunchTooLarge, "cudaErrorCooperativeLaunchTooLarge", "too many blocks in cooperative launch"},
     {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
     {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
      "operation not permitted when stream is capturing"},
@@ -118,6 +119,8 @@ int attribute_of(const cudaDeviceProp& properties, cudaDeviceAttr attribute) {
       return properties.minor;
     case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
       return static_cast<int>(properties.sharedMemPerMultiprocessor);
+    case cudaDevAttrCooperativeLaunch:
+      return 1;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
       return static_cast<int>(properties.sharedMemPerBlockOptin);
   }
@@ -240,11 +243,7 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
     if (block_size < 1) {
       throw Defect{cudaErrorInvalidValue, "occupancy of blocks of no threads"};
     }
-    const int warps = (block_size + limits::warp_threads - 1) / limits::warp_threads;
-    const int by_threads = limits::multiprocessor_threads / (warps * limits::warp_threads);
-    const auto by_memory =
-        shared_bytes == 0 ? limits::multiprocessor_blocks : static_cast<int>(limits::shared_bytes_optin / shared_bytes);
-    *blocks = std::min({by_threads, by_memory, limits::multiprocessor_blocks});
+    *blocks = limits::resident_blocks(block_size, shared_bytes);
   });
 }
 

@@ -23,6 +23,8 @@ struct CudaOptions {
   bool graph = true;  ///< replay each step as a CUDA graph; false: launch operations one by one, each in an NVTX range
   bool tf32 = false;  ///< let dense layers round their factors to TF32
   MemoryStrategy memory = MemoryStrategy::arena;
+  PathRequest path = PathRequest::automatic;
+  bool persistent = true;  ///< let the fused step run many steps in one cooperative launch, where graphs may be used
 };
 
 /// A device as `info devices` lists it.
@@ -46,6 +48,9 @@ std::string built_architectures();
 /// a GPU below the built architectures, all memory taken.
 std::unique_ptr<Executor> make_executor(const ExecutorSettings& settings, const CudaOptions& options = {});
 
+/// How make_executor() would run a plan. Throws as it does.
+ExecutionPath execution_path(const ExecutionPlan& plan, const CudaOptions& options = {});
+
 /// The single operations of a device. Throws as make_executor.
 std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& options = {});
 
@@ -57,6 +62,7 @@ namespace emulated {
 std::vector<CudaDevice> devices();
 std::string built_architectures();
 std::unique_ptr<Executor> make_executor(const ExecutorSettings& settings, const CudaOptions& options = {});
+ExecutionPath execution_path(const ExecutionPlan& plan, const CudaOptions& options = {});
 std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& options = {});
 
 }  // namespace emulated

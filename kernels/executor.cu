@@ -6,15 +6,10 @@
 
 #include <cuda_profiler_api.h>
 
-#include "kernels/accuracy.h"
 #include "kernels/check.h"
 #include "kernels/device.h"
 #include "kernels/executor.h"
-#include "kernels/gather.h"
-#include "kernels/optimizer.h"
 #include "kernels/profiling.h"
-#include "kernels/softmax_cross_entropy.h"
-#include "touchstone/operation_cost.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
@@ -65,9 +60,15 @@ CudaExecutor::CudaExecutor(const ExecutorSettings& settings, const CudaOptions& 
   open_device(options_.index);
   stream_ = make_stream();
   allocator_ = make_allocator(options_.memory);
-  tensors_ = make_executor_tensors(settings_, *allocator_);
+  const PathChoice choice = choose_path(settings_.plan, options_);
+  path_ = choice.path;
+  tensors_ = make_executor_tensors(settings_, *allocator_, choice.fuses_blocks);
   blas_ =
       make_blas_handle(stream_.get(), tensors_->blas_workspace.data(), tensors_->blas_workspace.bytes(), options_.tf32);
+  layered_ = std::make_unique<LayeredPath>(settings_, *tensors_, blas_.get(), stream_.get());
+  if (choice.fused) {
+    fused_ = std::make_unique<FusedPath>(choice, settings_, options_, *tensors_, *allocator_, stream_.get());
+  }
   zero_state();
 }
 
@@ -94,7 +95,8 @@ std::int64_t CudaExecutor::steps_per_report() const {
   constexpr double report_seconds = 0.1;
   // Rough on purpose: what a launch-bound step takes, and the products of a step at a fraction of a GPU's peak (or of
   // a processor's, emulated).
-  constexpr double step_seconds = emulated_build ? 20e-3 : 100e-6;
+  const double launch_seconds = fused_ ? 10e-6 : 100e-6;
+  const double step_seconds = emulated_build ? 20e-3 : launch_seconds;
   constexpr double products_per_second = emulated_build ? 0.5e9 : 2e12;
   const double products = 3.0 * static_cast<double>(multiply_adds(settings_.plan) * settings_.batch_size);
   const double steps = report_seconds / (step_seconds + products / products_per_second);
@@ -109,7 +111,7 @@ void CudaExecutor::mark_epoch(std::int64_t epoch) {
 void CudaExecutor::upload(Split split, SharedImageSet images) {
   use_device(options_.index);
   images_.upload(settings_.plan, split, images);
-  steps_.clear();  // their graphs read the set that is replaced
+  forget_run();  // graphs read the set that is replaced
   DeviceImages& target = device_images_.at(static_cast<std::size_t>(split));
   target = DeviceImages();
   const std::string name = "the " + std::string(to_string(split)) + " images";
@@ -154,7 +156,10 @@ Metrics CudaExecutor::train(const TrainingSteps& steps) {
   const ProfilerRange range("train");
   begin_run(steps.samples, make_records(steps));
   const auto count = static_cast<std::int64_t>(steps.samples.size());
-  for (std::int64_t done = 0; done < count; done += steps.batch_size) {
+  if (fused_) {
+    fused_->queue_training(run_tensors(Split::training), count, steps.batch_size, recorder_.get());
+  }
+  for (std::int64_t done = 0; !fused_ && done < count; done += steps.batch_size) {
     run_step(StepKind::train, std::min(steps.batch_size, count - done));
   }
   Metrics metrics = end_run(count);
@@ -171,7 +176,10 @@ Metrics CudaExecutor::evaluate(Split split, Samples samples) {
   begin_run(samples, {});
   const StepKind kind = split == Split::training ? StepKind::evaluate_training : StepKind::evaluate_test;
   const auto count = static_cast<std::int64_t>(samples.size());
-  for (std::int64_t done = 0; done < count; done += settings_.batch_size) {
+  if (fused_) {
+    fused_->queue_forward(run_tensors(split), count, nullptr);
+  }
+  for (std::int64_t done = 0; !fused_ && done < count; done += settings_.batch_size) {
     run_step(kind, std::min(settings_.batch_size, count - done));
   }
   Metrics metrics = end_run(count);
@@ -180,6 +188,18 @@ Metrics CudaExecutor::evaluate(Split split, Samples samples) {
 }
 
 std::vector<float> CudaExecutor::logits(Split split, Samples samples) {
+  if (fused_) {
+    static_cast<void>(images_.holding(split, samples));
+    use_device(options_.index);
+    const ProfilerRange range("logits");
+    begin_run(samples, {});
+    const auto count = static_cast<std::int64_t>(samples.size());
+    const Buffer<float> logits(*allocator_, count * settings_.plan.classes, "the logits");
+    fused_->queue_forward(run_tensors(split), count, logits.data());
+    std::vector<float> values = download(logits.data(), static_cast<std::size_t>(logits.count()), stream_.get());
+    finish();
+    return values;
+  }
   return activations(split, samples, tensors_->pass.logits(), settings_.plan.classes);
 }
 
@@ -198,8 +218,8 @@ std::vector<float> CudaExecutor::activations(Split split, Samples samples, const
   all.reserve(samples.size() * static_cast<std::size_t>(size));
   for (std::int64_t i = 0; i < batch_count(samples.size(), settings_.batch_size); ++i) {
     const std::size_t count = batch_of(samples, settings_.batch_size, i).size();
-    queue_batch(split, static_cast<std::int64_t>(count));
-    advance(tensors_->cursor.data(), static_cast<std::int64_t>(count), stream_.get());
+    layered_->queue_forward(run_tensors(split), static_cast<std::int64_t>(count), recorder_.get());
+    layered_->queue_advance(static_cast<std::int64_t>(count), recorder_.get());
     const std::vector<float> part = download(values, count * static_cast<std::size_t>(size), stream_.get());
     all.insert(all.end(), part.begin(), part.end());
   }
@@ -215,14 +235,20 @@ std::vector<double> CudaExecutor::gradients(Samples samples) {
   use_device(options_.index);
   const ProfilerRange range("gradients");
   begin_run(samples, {});
+  const RunTensors run = run_tensors(Split::training);
+  const double scale = 1.0 / static_cast<double>(samples.size());
+  if (fused_) {
+    fused_->queue_parameters();
+  }
   std::vector<double> total(static_cast<std::size_t>(settings_.plan.parameter_floats));
   for (std::int64_t i = 0; i < batch_count(samples.size(), settings_.batch_size); ++i) {
     const auto batch = static_cast<std::int64_t>(batch_of(samples, settings_.batch_size, i).size());
-    queue_batch(Split::training, batch);
-    queue_loss(batch, 1.0 / static_cast<double>(samples.size()), true);
-    tensors_->pass.backward(batch, tensors_->parameters.data(), tensors_->gradients.data(), blas_.get(), stream_.get(),
-                            recorder_.get());
-    advance(tensors_->cursor.data(), batch, stream_.get());
+    if (fused_) {
+      fused_->queue_gradients(run, batch, scale);
+    } else {
+      layered_->queue_gradients(run, batch, scale, recorder_.get());
+      layered_->queue_advance(batch, recorder_.get());
+    }
     const std::vector<float> part = download(tensors_->gradients.data(), total.size(), stream_.get());
     std::transform(total.begin(), total.end(), part.begin(), total.begin(), std::plus<>());
   }
@@ -251,7 +277,7 @@ std::vector<RecordedOperation> CudaExecutor::stop_recording() {
 // Room for a run of so many samples and steps. Graphs that were captured for smaller buffers are dropped with them.
 void CudaExecutor::reserve_run(std::int64_t samples, std::int64_t steps) {
   if (samples > run_.indices.count()) {
-    steps_.clear();
+    forget_run();
     run_.indices = Buffer<std::uint32_t>();
     run_.losses = Buffer<float>();
     run_.correct = Buffer<std::uint8_t>();
@@ -260,10 +286,28 @@ void CudaExecutor::reserve_run(std::int64_t samples, std::int64_t steps) {
     run_.correct = Buffer<std::uint8_t>(*allocator_, samples, "the samples' correctness");
   }
   if (steps > run_.records.count()) {
-    steps_.clear();
+    forget_run();
     run_.records = Buffer<StepRecord>();
     run_.records = Buffer<StepRecord>(*allocator_, steps, "the steps' learning rates");
   }
+}
+
+// Drops the graphs, which refer to a run's tensors.
+void CudaExecutor::forget_run() {
+  steps_.clear();
+  if (fused_) {
+    fused_->forget_run();
+  }
+}
+
+RunTensors CudaExecutor::run_tensors(Split split) const {
+  const DeviceImages& images = device_images_.at(static_cast<std::size_t>(split));
+  return {.pixels = images.pixels.data(),
+          .labels = images.labels.data(),
+          .indices = run_.indices.data(),
+          .losses = run_.losses.data(),
+          .correct = run_.correct.data(),
+          .records = run_.records.data()};
 }
 
 // Brings the order of the samples and what changes from step to step to the device, and the cursor to the beginning.
@@ -305,61 +349,8 @@ void CudaExecutor::run_step(StepKind kind, std::int64_t batch) {
 }
 
 void CudaExecutor::queue_step(StepKind kind, std::int64_t batch) {
-  const bool trains = kind == StepKind::train;
-  queue_batch(kind == StepKind::evaluate_test ? Split::test : Split::training, batch);
-  queue_loss(batch, 1.0 / static_cast<double>(batch), trains);
-  if (trains) {
-    tensors_->pass.backward(batch, tensors_->parameters.data(), tensors_->gradients.data(), blas_.get(), stream_.get(),
-                            recorder_.get());
-    queue_update();
-  }
-  const OperationRange range(recorder_.get(), "", {.operation = "advance"});
-  advance(tensors_->cursor.data(), batch, stream_.get());
-}
-
-// Gathers the batch at the cursor and runs it forward to the logits.
-void CudaExecutor::queue_batch(Split split, std::int64_t batch) {
-  {
-    const GatherShape shape{.batch = batch, .image_size = settings_.plan.input_count};
-    const OperationRange range(recorder_.get(), "", cost::gather(shape));
-    gather(shape, images_of(split).pixels.data(), images_of(split).labels.data(), run_.indices.data(),
-           tensors_->table.data(), tensors_->pass.images(), tensors_->labels.data(), tensors_->cursor.data(),
-           stream_.get());
-  }
-  tensors_->pass.forward(batch, tensors_->parameters.data(), blas_.get(), stream_.get(), recorder_.get());
-}
-
-void CudaExecutor::queue_loss(std::int64_t batch, double scale, bool with_gradient) {
-  const SoftmaxCrossEntropyShape shape{.batch = batch, .classes = settings_.plan.classes};
-  {
-    const OperationRange range(recorder_.get(), "", cost::softmax_cross_entropy(shape, with_gradient));
-    softmax_cross_entropy(shape, tensors_->pass.logits(), tensors_->labels.data(), static_cast<float>(scale),
-                          run_.losses.data(), with_gradient ? tensors_->pass.grad_logits() : nullptr,
-                          tensors_->cursor.data(), stream_.get());
-  }
-  const OperationRange range(recorder_.get(), "", cost::accuracy(shape));
-  accuracy(shape, tensors_->pass.logits(), tensors_->labels.data(), run_.correct.data(), tensors_->cursor.data(),
-           stream_.get());
-}
-
-void CudaExecutor::queue_update() {
-  const OptimizerSettings& optimizer = settings_.optimizer;
-  const std::int64_t count = settings_.plan.parameter_floats;
-  const OperationRange range(recorder_.get(), "", cost::optimizer(optimizer.kind, count));
-  switch (optimizer.kind) {
-    case OptimizerKind::sgd:
-      sgd(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(),
-          tensors_->parameters.data(), tensors_->slots[0].data(), stream_.get());
-      break;
-    case OptimizerKind::adam:
-      adam(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(),
-           tensors_->parameters.data(), tensors_->slots[0].data(), tensors_->slots[1].data(), stream_.get());
-      break;
-    case OptimizerKind::adamw:
-      adamw(count, optimizer, run_.records.data(), tensors_->cursor.data(), tensors_->gradients.data(),
-            tensors_->parameters.data(), tensors_->slots[0].data(), tensors_->slots[1].data(), stream_.get());
-      break;
-  }
+  const Split split = kind == StepKind::evaluate_test ? Split::test : Split::training;
+  layered_->queue_step(run_tensors(split), batch, kind == StepKind::train, recorder_.get());
 }
 
 std::vector<StepRecord> CudaExecutor::make_records(const TrainingSteps& steps) const {
@@ -380,6 +371,11 @@ void CudaExecutor::finish() const {
 
 std::unique_ptr<Executor> make_executor(const ExecutorSettings& settings, const CudaOptions& options) {
   return std::make_unique<CudaExecutor>(settings, options);
+}
+
+ExecutionPath execution_path(const ExecutionPlan& plan, const CudaOptions& options) {
+  open_device(options.index);
+  return choose_path(plan, options).path;
 }
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -17,9 +17,12 @@
 #include "kernels/devices.h"
 #include "kernels/event_recorder.h"
 #include "kernels/executor_tensors.h"
+#include "kernels/fused_path.h"
 #include "kernels/handles.h"
+#include "kernels/layered_path.h"
 #include "kernels/profiling.h"
 #include "kernels/reduce_metrics.h"
+#include "kernels/run_tensors.h"
 #include "kernels/step.h"
 #include "touchstone/executor.h"
 
@@ -27,9 +30,10 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 
 /// The executor on a CUDA device. Everything lives on the device: the data sets as bytes, parameters, optimizer state
 /// and all that a step needs. A call of train() uploads the order of its samples and what changes from step to step,
-/// queues the steps, and waits once for their metrics. A step is captured in a graph the second time it is run with
-/// some batch size (the first run loads the kernels) and replayed from then on; what differs between replays, kernels
-/// read from the cursor and the records in device memory.
+/// queues the steps, and waits once for their metrics. Steps are fused (kernels/fused_path.h) where the network allows
+/// it. A layered step is captured in a graph the second time it is run with some batch size (the first run loads the
+/// kernels) and replayed from then on; what differs between replays, kernels read from the cursor and the records in
+/// device memory.
 class CudaExecutor final : public Executor {
  public:
   CudaExecutor(const ExecutorSettings& settings, const CudaOptions& options);
@@ -38,6 +42,7 @@ class CudaExecutor final : public Executor {
   ~CudaExecutor() override;
 
   [[nodiscard]] std::string device() const override;
+  [[nodiscard]] ExecutionPath path() const override { return path_; }
   [[nodiscard]] bool may_be_lost() const override { return true; }
   [[nodiscard]] std::int64_t steps_per_report() const override;
   void mark_epoch(std::int64_t epoch) override;
@@ -86,13 +91,9 @@ class CudaExecutor final : public Executor {
   void run_step(StepKind kind, std::int64_t batch);
   [[nodiscard]] std::vector<float> activations(Split split, Samples samples, const float* values, std::int64_t size);
   void queue_step(StepKind kind, std::int64_t batch);
-  void queue_batch(Split split, std::int64_t batch);
-  void queue_loss(std::int64_t batch, double scale, bool with_gradient);
-  void queue_update();
+  void forget_run();
+  [[nodiscard]] RunTensors run_tensors(Split split) const;
   [[nodiscard]] std::vector<StepRecord> make_records(const TrainingSteps& steps) const;
-  [[nodiscard]] const DeviceImages& images_of(Split split) const {
-    return device_images_.at(static_cast<std::size_t>(split));
-  }
   void finish() const;
 
   ExecutorSettings settings_;
@@ -103,6 +104,9 @@ class CudaExecutor final : public Executor {
   std::unique_ptr<Allocator> allocator_;
   std::unique_ptr<ExecutorTensors> tensors_;
   BlasHandle blas_;
+  std::unique_ptr<LayeredPath> layered_;
+  std::unique_ptr<FusedPath> fused_;  // where it is the path
+  ExecutionPath path_;
   std::array<DeviceImages, 2> device_images_;
   RunBuffers run_;
   std::vector<StepRecord> records_;  // on the host, while their copy is under way

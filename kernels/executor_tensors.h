@@ -14,7 +14,8 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 
 /// The tensors that an executor keeps from its first day to its last.
 struct ExecutorTensors {
-  ExecutorTensors(const ExecutorSettings& settings, Allocator& allocator);
+  /// `fuses_blocks`: as of fuse().
+  ExecutorTensors(const ExecutorSettings& settings, Allocator& allocator, bool fuses_blocks);
 
   Buffer<float> parameters;
   Buffer<float> gradients;
@@ -29,6 +30,6 @@ struct ExecutorTensors {
 /// The tensors, in one piece of memory where the allocator is an arena. Throws Error where they do not fit, with a
 /// batch size that would.
 [[nodiscard]] std::unique_ptr<ExecutorTensors> make_executor_tensors(const ExecutorSettings& settings,
-                                                                     Allocator& allocator);
+                                                                     Allocator& allocator, bool fuses_blocks);
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -58,14 +58,40 @@ inline std::string to_string(const dim3& size) {
 
 template <std::size_t... Index, class... Parameters>
 cudaError_t start(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
-                  const LaunchStream& at, std::tuple<Parameters...>& values,
+                  const LaunchStream& at, bool cooperative, std::tuple<Parameters...>& values,
                   std::index_sequence<Index...> /*indices*/) {
 #ifdef TOUCHSTONE_EMULATED
-  return emulation::launch(kernel, grid, block, shared_bytes, at.stream, {at.file, at.line}, values);
+  return emulation::launch(kernel, grid, block, shared_bytes, at.stream, {at.file, at.line}, cooperative, values);
 #else
   void* addresses[] = {static_cast<void*>(&std::get<Index>(values))..., nullptr};
-  return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, block, addresses, shared_bytes, at.stream);
+  const auto* symbol = reinterpret_cast<const void*>(kernel);
+  return cooperative ? cudaLaunchCooperativeKernel(symbol, grid, block, addresses, shared_bytes, at.stream)
+                     : cudaLaunchKernel(symbol, grid, block, addresses, shared_bytes, at.stream);
 #endif
+}
+
+/// Asks for more than 48 KB of shared memory where a kernel takes it.
+template <class... Parameters>
+cudaError_t allow_shared_bytes(void (*kernel)(Parameters...), std::size_t shared_bytes) {
+  return shared_bytes <= default_shared_bytes
+             ? cudaSuccess
+             : cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(shared_bytes));
+}
+
+template <class... Parameters, class... Arguments>
+void launch(bool cooperative, void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
+            const LaunchStream& stream, Arguments&&... arguments) {
+  static_assert(sizeof...(Parameters) == sizeof...(Arguments), "as many arguments as the kernel has parameters");
+  cudaError_t error = allow_shared_bytes(kernel, shared_bytes);
+  if (error == cudaSuccess) {
+    std::tuple<Parameters...> values{static_cast<Parameters>(std::forward<Arguments>(arguments))...};
+    error =
+        start(kernel, grid, block, shared_bytes, stream, cooperative, values, std::index_sequence_for<Parameters...>());
+  }
+  if (error != cudaSuccess) {
+    throw_launch_error(reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, stream, error);
+  }
 }
 
 }  // namespace detail
@@ -76,19 +102,26 @@ cudaError_t start(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::siz
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes, LaunchStream stream,
             Arguments&&... arguments) {
-  static_assert(sizeof...(Parameters) == sizeof...(Arguments), "as many arguments as the kernel has parameters");
-  cudaError_t error = cudaSuccess;
-  if (shared_bytes > detail::default_shared_bytes) {
-    error = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 static_cast<int>(shared_bytes));
-  }
-  if (error == cudaSuccess) {
-    std::tuple<Parameters...> values{static_cast<Parameters>(std::forward<Arguments>(arguments))...};
-    error = detail::start(kernel, grid, block, shared_bytes, stream, values, std::index_sequence_for<Parameters...>());
-  }
-  if (error != cudaSuccess) {
-    detail::throw_launch_error(reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, stream, error);
-  }
+  detail::launch(false, kernel, grid, block, shared_bytes, stream, std::forward<Arguments>(arguments)...);
+}
+
+/// As launch(), with all blocks under way at a time, so that they can meet (kernels/grid_barrier.h): at most
+/// resident_blocks() a multiprocessor.
+template <class... Parameters, class... Arguments>
+void launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes,
+                        LaunchStream stream, Arguments&&... arguments) {
+  detail::launch(true, kernel, grid, block, shared_bytes, stream, std::forward<Arguments>(arguments)...);
+}
+
+/// The blocks of a kernel that a multiprocessor of the current device holds at a time.
+template <class... Parameters>
+[[nodiscard]] int resident_blocks(void (*kernel)(Parameters...), int threads, std::size_t shared_bytes) {
+  check(detail::allow_shared_bytes(kernel, shared_bytes), "cudaFuncSetAttribute");
+  int blocks = 0;
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, reinterpret_cast<const void*>(kernel), threads,
+                                                      shared_bytes),
+        "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
+  return blocks;
 }
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

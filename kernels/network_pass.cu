@@ -174,8 +174,8 @@ std::size_t find_first_with_parameters(const std::vector<FusedOperation>& operat
 
 }  // namespace
 
-NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator, NetworkBlocks blocks)
-    : operations_(blocks == NetworkBlocks::fused ? fuse(plan) : layered(plan)),
+NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator, bool fuses_blocks)
+    : operations_(fuse(plan, fuses_blocks)),
       first_with_parameters_(find_first_with_parameters(operations_)),
       activations_(plan.operations.size() + 1) {
   std::array<std::int64_t, 2> gradient_floats{};

@@ -14,18 +14,14 @@
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 
-/// Whether a network's blocks of convolution, max-pool and sigmoid are computed as one.
-enum class NetworkBlocks : std::uint8_t { fused, layered };
-
 /// The forward and backward pass of a plan over one mini-batch on the device, operation by operation, each within an
 /// NVTX range; blocks count as one operation where they are fused. Owns the tensors in between: every operation's
 /// output, every max-pool's and block's argmax, two tensors that the gradient goes back and forth between, and the
 /// workspace. What is within a fused block, its pre-activations, has no tensor.
 class NetworkPass {
  public:
-  /// With room for `batch_size` samples.
-  NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator,
-              NetworkBlocks blocks = NetworkBlocks::fused);
+  /// With room for `batch_size` samples; `fuses_blocks`: as of fuse().
+  NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, Allocator& allocator, bool fuses_blocks);
 
   /// Where the images [batch,input_count] go before a forward pass.
   [[nodiscard]] float* images() const { return activations_.front().data(); }

@@ -21,6 +21,10 @@ std::unique_ptr<Executor> make_executor(const ExecutorSettings& /*settings*/, co
   throw Error(std::string("device cuda: ") + problem);
 }
 
+ExecutionPath execution_path(const ExecutionPlan& /*plan*/, const CudaOptions& /*options*/) {
+  throw Error(std::string("device cuda: ") + problem);
+}
+
 std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& /*options*/) {
   throw Error(std::string("device cuda: ") + problem);
 }

@@ -172,7 +172,7 @@ TEST(Check, ReportsAsJson) {
   EXPECT_EQ(json["operations"][1]["cases"], 5);
   EXPECT_EQ(json["operations"][1]["failures"], 0);
   EXPECT_EQ(json["operations"][1]["worst_ratio"], 0);
-  EXPECT_TRUE(json["trajectory"].is_null());
+  EXPECT_TRUE(json["trajectories"].empty());
   EXPECT_EQ(json["passed"], true);
   report.operations[0].failed_cases = 1;
   report.operations[0].worst_ratio = std::numeric_limits<double>::infinity();
@@ -180,9 +180,9 @@ TEST(Check, ReportsAsJson) {
   EXPECT_TRUE(to_json(report)["operations"][0]["worst_ratio"].is_null());
   EXPECT_EQ(repeat_command(report, "sgd", 57),
             "touchstone check --device reference --operation sgd --seed 1 --case 57");
-  report.network.emplace().trajectory.steps = 50;
+  report.networks.emplace_back().trajectory.steps = 50;
   EXPECT_EQ(repeat_command(report, "network"), "touchstone check --device reference --operation network --seed 1");
-  report.network->trajectory.steps = 200;
+  report.networks.front().trajectory.steps = 200;
   EXPECT_EQ(repeat_command(report, "network"),
             "touchstone check --device reference --operation network --seed 1 --steps 200");
 }

@@ -70,7 +70,7 @@ TEST(FusedPlan, TellsWhichOperationsOfThePlanEachIs) {
 
 TEST(FusedPlan, LayeredKeepsEachOperation) {
   const ExecutionPlan plan = plan_of(conv2d, maxpool);
-  const std::vector<FusedOperation> operations = layered(plan);
+  const std::vector<FusedOperation> operations = fuse(plan, false);
   ASSERT_EQ(operations.size(), 4U);
   EXPECT_TRUE(std::holds_alternative<Conv2dShape>(operations[0].shape));
   EXPECT_EQ(operations[2].first, 2U);

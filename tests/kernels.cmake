@@ -14,5 +14,6 @@ function(touchstone_kernel_test name)
 endfunction()
 
 touchstone_kernel_test(kernels_executor_test)
+touchstone_kernel_test(kernels_fused_step_test)
 touchstone_kernel_test(kernels_operations_test)
 touchstone_kernel_test(kernels_plan_test)

@@ -166,7 +166,7 @@ class GpuValidate(unittest.TestCase):
             "--version": {"commit": "abc"},
             "info": [{"name": "emulated", "available": True, "description": "the kernels"}],
             "check": {"passed": True, "operations": [{"operation": "sgd", "cases": 3, "failures": 0}],
-                      "trajectory": {"worst_ratio": 0.2}},
+                      "trajectories": [{"path": "fused", "worst_ratio": 0.2}]},
             "train": training(0.3001), "train-cpu": training(0.3), "bench": {"operations": []}}
 
     def run_script(self, *arguments):

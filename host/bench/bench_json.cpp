@@ -57,7 +57,8 @@ Json epoch_json(const EpochLine& line) {
                {"batch_size", line.batch_size},
                {"seconds", line.seconds},
                {"images_per_second", line.images_per_second()},
-               {"measured_steps", line.measured_steps}};
+               {"measured_steps", line.measured_steps},
+               {"path", describe(line.path)}};
   if (line.against) {
     json["against"] = {{"seconds", line.against->seconds},
                        {"speedup", line.against->speedup},

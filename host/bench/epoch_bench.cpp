@@ -81,7 +81,8 @@ EpochLine measure_epoch(const EpochCase& epoch, const EpochSettings& settings) {
   EpochLine line{.network = epoch.network,
                  .batch_size = epoch.batch_size,
                  .seconds = time.seconds * steps_per_epoch,
-                 .measured_steps = time.steps};
+                 .measured_steps = time.steps,
+                 .path = session.executor().path()};
   if (settings.against) {
     TrainingSession other = session_on(*settings.against);
     const StepTime other_time = time_steps(other, most_steps, settings.most_seconds);

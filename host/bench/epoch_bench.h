@@ -37,6 +37,7 @@ struct EpochLine {
   std::int64_t batch_size = 0;
   double seconds = 0;
   std::int64_t measured_steps = 0;  ///< those that were run; an epoch has more or fewer
+  ExecutionPath path = {};          ///< how the device ran them
   std::optional<EpochComparison> against = {};
 
   [[nodiscard]] double images_per_second() const;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -51,8 +52,9 @@ Json to_json(const OperationReport& report) {
   return json;
 }
 
-Json to_json(const GradientReport& report) {
+Json to_json(const std::string& path, const GradientReport& report) {
   Json json;
+  json["path"] = path;
   json["step"] = report.step;
   json["parameters"] = report.parameters;
   json["failures"] = report.wrong;
@@ -63,8 +65,9 @@ Json to_json(const GradientReport& report) {
   return json;
 }
 
-Json to_json(const TrajectoryReport& report) {
+Json to_json(const std::string& path, const TrajectoryReport& report) {
   Json json;
+  json["path"] = path;
   json["steps"] = report.steps;
   json["worst_ratio"] = ratio(report.worst_ratio);
   json["worst_step"] = report.worst_step;
@@ -77,6 +80,7 @@ Json to_json(const TrajectoryReport& report) {
 
 Json to_json(const PropertyReport& report) {
   Json json;
+  json["path"] = report.path;
   json["property"] = report.property;
   json["passed"] = report.problem.empty();
   return json;
@@ -101,12 +105,18 @@ std::vector<std::string> check_names() {
 
 bool CheckReport::passed() const {
   const auto kept = [](const PropertyReport& report) { return report.problem.empty(); };
-  return (!network || network->passed()) && std::all_of(executor.begin(), executor.end(), kept) &&
+  return std::all_of(networks.begin(), networks.end(), [](const auto& report) { return report.passed(); }) &&
+         std::all_of(executor.begin(), executor.end(), kept) &&
          std::all_of(operations.begin(), operations.end(), [](const auto& report) { return report.failed_cases == 0; });
 }
 
 CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_executor, const CheckSettings& settings,
                       const CheckObserver& observer) {
+  return run_check(operations, std::vector<ExecutorPath>{{"", make_executor}}, settings, observer);
+}
+
+CheckReport run_check(DeviceOperations& operations, const std::vector<ExecutorPath>& paths,
+                      const CheckSettings& settings, const CheckObserver& observer) {
   require_known(settings.names);
   CheckReport report;
   report.device = operations.device();
@@ -122,10 +132,14 @@ CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_ex
                  .training = load_mnist().training,
                  .seed = report.seed,
                  .steps = settings.steps};
-  if (wanted(settings, network_name)) report.network = check_network(run, make_executor, observer.on_stage);
-  if (wanted(settings, executor_name)) {
-    run.batch_size = executor_batch_size;
-    report.executor = check_executor(run, make_executor);
+  if (wanted(settings, network_name)) report.networks = check_network(run, paths, observer.on_stage);
+  if (!wanted(settings, executor_name)) return report;
+  run.batch_size = executor_batch_size;
+  for (const ExecutorPath& path : paths) {
+    for (PropertyReport& property : check_executor(run, path.make)) {
+      property.path = path.name;
+      report.executor.push_back(std::move(property));
+    }
   }
   return report;
 }
@@ -134,8 +148,9 @@ std::string repeat_command(const CheckReport& report, const std::string& name, s
   std::string command =
       fmt::format("touchstone check --device {} --operation {} --seed {}", report.device, name, report.seed);
   if (case_index) command += fmt::format(" --case {}", *case_index);
-  if (name == network_name && report.network && report.network->trajectory.steps != NetworkRun::default_steps) {
-    command += fmt::format(" --steps {}", report.network->trajectory.steps);
+  if (name == network_name && !report.networks.empty()) {
+    const std::int64_t steps = report.networks.front().trajectory.steps;
+    if (steps != NetworkRun::default_steps) command += fmt::format(" --steps {}", steps);
   }
   return command;
 }
@@ -147,8 +162,14 @@ nlohmann::ordered_json to_json(const CheckReport& report) {
   json["variants"] = report.variants;
   json["operations"] = to_json(report.operations);
   json["executor"] = to_json(report.executor);
-  json["gradients"] = report.network ? to_json(report.network->gradients) : Json(nullptr);
-  json["trajectory"] = report.network ? to_json(report.network->trajectory) : Json(nullptr);
+  json["gradients"] = Json::array();
+  json["trajectories"] = Json::array();
+  for (const NetworkReport& network : report.networks) {
+    for (const GradientReport& gradients : network.gradients) {
+      json["gradients"].push_back(to_json(network.path, gradients));
+    }
+    json["trajectories"].push_back(to_json(network.path, network.trajectory));
+  }
   json["passed"] = report.passed();
   return json;
 }

@@ -33,7 +33,7 @@ struct CheckReport {
   std::vector<std::string> variants;
   std::vector<OperationReport> operations;
   std::vector<PropertyReport> executor;
-  std::optional<NetworkReport> network;
+  std::vector<NetworkReport> networks;  ///< one a path; empty where the network was not checked
 
   [[nodiscard]] bool passed() const;
 };
@@ -48,13 +48,17 @@ struct CheckObserver {
 CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_executor, const CheckSettings& settings,
                       const CheckObserver& observer = {});
 
+/// The same for a device with several paths: each keeps the executor's promises and trains `seed`.
+CheckReport run_check(DeviceOperations& operations, const std::vector<ExecutorPath>& paths,
+                      const CheckSettings& settings, const CheckObserver& observer = {});
+
 /// The command that repeats one case, or with "executor" or "network" all that belongs to it.
 std::string repeat_command(const CheckReport& report, const std::string& name,
                            std::optional<std::int64_t> case_index = std::nullopt);
 
 /// {"device", "operations": [{"operation", "cases", "failures", "worst_ratio", ...}], "executor": [...],
-/// "gradients": [...], "trajectory": {...}, "passed"}. A ratio is null where it is infinite: what must be equal is not.
-/// Gradients and trajectory are null where the network was not checked.
+/// "gradients": [...], "trajectories": [...], "passed"}. A ratio is null where it is infinite: what must be equal is not.
+/// What is said of an executor names its path, which is empty where the device has only one.
 nlohmann::ordered_json to_json(const CheckReport& report);
 
 }  // namespace touchstone::check

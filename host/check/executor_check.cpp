@@ -242,18 +242,20 @@ class Promises {
 
 std::vector<PropertyReport> check_executor(const NetworkRun& run, const ExecutorMaker& make_executor) {
   Promises promises(run, make_executor, {.kind = OptimizerKind::adam});
-  std::vector<PropertyReport> reports{
-      {"logits of several mini-batches, training set", promises.batched_logits(Split::training)},
-      {"logits of several mini-batches, test set", promises.batched_logits(Split::test)},
-      {"metrics of an evaluation, training set", promises.evaluation(Split::training)},
-      {"metrics of an evaluation, test set", promises.evaluation(Split::test)},
-      {"several steps at once", promises.steps()},
-      {"a loss that is not finite", promises.non_finite_loss()}};
+  std::vector<PropertyReport> reports;
+  const auto add = [&reports](std::string property, std::string problem) {
+    reports.push_back({.property = std::move(property), .problem = std::move(problem), .path = ""});
+  };
+  add("logits of several mini-batches, training set", promises.batched_logits(Split::training));
+  add("logits of several mini-batches, test set", promises.batched_logits(Split::test));
+  add("metrics of an evaluation, training set", promises.evaluation(Split::training));
+  add("metrics of an evaluation, test set", promises.evaluation(Split::test));
+  add("several steps at once", promises.steps());
+  add("a loss that is not finite", promises.non_finite_loss());
   for (const OptimizerSettings& optimizer : {OptimizerSettings{.kind = OptimizerKind::sgd, .momentum = 0.9},
                                              OptimizerSettings{.kind = OptimizerKind::adam, .weight_decay = 0.01},
                                              OptimizerSettings{.kind = OptimizerKind::adamw, .weight_decay = 0.01}}) {
-    reports.push_back(
-        {fmt::format("a step of {}", to_string(optimizer.kind)), Promises(run, make_executor, optimizer).rule()});
+    add(fmt::format("a step of {}", to_string(optimizer.kind)), Promises(run, make_executor, optimizer).rule());
   }
   return reports;
 }

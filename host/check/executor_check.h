@@ -12,6 +12,7 @@ namespace touchstone::check {
 struct PropertyReport {
   std::string property;
   std::string problem;  ///< empty where it is kept
+  std::string path;     ///< that of ExecutorPath
 };
 
 /// What an executor promises beside right gradients, looked at over several mini-batches of which the last is smaller:

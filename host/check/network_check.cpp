@@ -298,25 +298,43 @@ TrajectoryReport judge(const std::vector<double>& device, const std::vector<std:
 }
 
 NetworkReport check_network(const NetworkRun& run, const ExecutorMaker& make_executor, const StageObserver& observer) {
+  return check_network(run, std::vector<ExecutorPath>{{"", make_executor}}, observer).front();
+}
+
+std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vector<ExecutorPath>& paths,
+                                         const StageObserver& observer) {
   const auto announce = [&observer](const std::string& stage) {
     if (observer) observer(stage);
   };
   Course course(run);
-  const std::unique_ptr<Executor> device = make_executor(course.settings);
-  for (std::size_t i = 0; i < course.settings.plan.operations.size(); ++i) {
-    course.by_winograd.push_back(device->sums_by_winograd(i));
+  const std::size_t operations = course.settings.plan.operations.size();
+  course.by_winograd.assign(operations, false);
+  std::vector<std::unique_ptr<Executor>> devices;
+  for (const ExecutorPath& path : paths) {
+    devices.push_back(path.make(course.settings));
+    for (std::size_t i = 0; i < operations; ++i) {
+      course.by_winograd[i] = course.by_winograd[i] || devices.back()->sums_by_winograd(i);
+    }
   }
   const std::vector<float> drawn = initial_parameters(run.network, run.seed);
   const Parameters initial(drawn.begin(), drawn.end());
 
   announce("the reference's run");
   const LeadingRun leading = lead(course, initial);
-  announce("the device's gradients and run");
-  NetworkReport report;
-  start(course, *device, initial);
-  report.gradients.push_back(check_gradients(course, *device, 0));
-  const Trajectory on_device = follow(course, *device, initial, leading.batches);
-  report.gradients.push_back(check_gradients(course, *device, course.steps));
+  std::vector<NetworkReport> reports;
+  std::vector<Trajectory> trajectories;
+  for (std::size_t p = 0; p < paths.size(); ++p) {
+    Executor& device = *devices[p];
+    announce(fmt::format("the device's gradients and run{}{}", paths[p].name.empty() ? "" : ", ", paths[p].name));
+    Course own = course;
+    for (std::size_t i = 0; i < operations; ++i) own.by_winograd[i] = device.sums_by_winograd(i);
+    NetworkReport report{.path = paths[p].name, .gradients = {}, .trajectory = {}};
+    start(own, device, initial);
+    report.gradients.push_back(check_gradients(own, device, 0));
+    trajectories.push_back(follow(own, device, initial, leading.batches));
+    report.gradients.push_back(check_gradients(own, device, own.steps));
+    reports.push_back(std::move(report));
+  }
 
   announce(fmt::format("{} more runs of the reference", TrajectoryReport::directions));
   std::vector<Parameters> starts;
@@ -327,9 +345,11 @@ NetworkReport check_network(const NetworkRun& run, const ExecutorMaker& make_exe
   for (const Trajectory& trajectory : follow_reference(course, starts, leading.batches)) {
     reference_drifts.push_back(drifts(trajectory, leading.trajectory));
   }
-  report.trajectory = judge(drifts(on_device, leading.trajectory), reference_drifts);
-  report.trajectory.passed_over = leading.put_off;
-  return report;
+  for (std::size_t p = 0; p < paths.size(); ++p) {
+    reports[p].trajectory = judge(drifts(trajectories[p], leading.trajectory), reference_drifts);
+    reports[p].trajectory.passed_over = leading.put_off;
+  }
+  return reports;
 }
 
 }  // namespace touchstone::check

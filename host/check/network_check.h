@@ -16,6 +16,12 @@ namespace touchstone::check {
 /// Makes the executor that is checked.
 using ExecutorMaker = std::function<std::unique_ptr<Executor>(const ExecutorSettings&)>;
 
+/// One of the paths that a device can take.
+struct ExecutorPath {
+  std::string name;  ///< "fused"; empty where there is only one
+  ExecutorMaker make;
+};
+
 /// What the checks of a whole network run: training of `network` on `training`, mini-batch after mini-batch in the
 /// order of the first epoch.
 struct NetworkRun {
@@ -62,6 +68,7 @@ struct TrajectoryReport {
 
 /// Both checks of one network.
 struct NetworkReport {
+  std::string path;                       ///< that of ExecutorPath
   std::vector<GradientReport> gradients;  ///< before the first step and after the last
   TrajectoryReport trajectory;
 
@@ -73,6 +80,11 @@ using StageObserver = std::function<void(const std::string& stage)>;
 
 NetworkReport check_network(const NetworkRun& run, const ExecutorMaker& make_executor,
                             const StageObserver& observer = {});
+
+/// The same for several paths, which share the reference's runs: a window that is close for one of them is passed over
+/// by all.
+std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vector<ExecutorPath>& paths,
+                                         const StageObserver& observer = {});
 
 /// The distances of `trajectory` [step][parameter] from `origin`, step by step.
 std::vector<double> drifts(const std::vector<std::vector<double>>& trajectory,

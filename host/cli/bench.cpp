@@ -66,6 +66,7 @@ bench::BenchSettings settings_of(const BenchOptions& options, const GlobalOption
   if (options.against) {
     settings.against = settings.device;
     settings.against->name = *options.against;
+    settings.against->path = PathRequest::automatic;
     settings.against = resolve_device(*settings.against);
   }
   settings.names = options.operations;
@@ -127,11 +128,11 @@ std::string blocks_text(const bench::BenchReport& report, const report::Style& s
 std::string epochs_text(const bench::BenchReport& report, const report::Style& style) {
   if (report.epochs.empty()) return "";
   std::vector<report::Column> columns = {
-      {"an epoch of", Align::left}, {"batch"}, {"time"}, {"images/s"}, {"steps run"}};
+      {"an epoch of", Align::left}, {"path", Align::left}, {"batch"}, {"time"}, {"images/s"}, {"steps run"}};
   add_comparison_columns(report, columns);
   report::Table table(columns);
   for (const bench::EpochLine& line : report.epochs) {
-    std::vector<std::string> cells = {line.network, report::group_digits(line.batch_size), duration_text(line.seconds),
+    std::vector<std::string> cells = {line.network, line.path.name, report::group_digits(line.batch_size), duration_text(line.seconds),
                                       report::group_digits(static_cast<std::int64_t>(line.images_per_second())),
                                       report::group_digits(line.measured_steps)};
     if (line.against) {

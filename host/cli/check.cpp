@@ -24,6 +24,8 @@
 #include "host/report/table.h"
 #include "host/report/units.h"
 #include "touchstone/device.h"
+#include "touchstone/network.h"
+#include "touchstone/plan.h"
 
 namespace touchstone::cli {
 namespace {
@@ -59,14 +61,17 @@ void add_operation(const check::OperationReport& operation, report::Table& table
                  verdict(passed, style), operation.worst_shape + followed_text(operation.followed)});
 }
 
+/// Which of a device's paths is meant.
+std::string path_suffix(const std::string& path) { return path.empty() ? "" : fmt::format(", {}", path); }
+
 void add_property(const check::PropertyReport& property, report::Table& table, const report::Style& style) {
   const bool passed = property.problem.empty();
-  table.add_row({property.property, "1", passed ? "0" : "1", "", verdict(passed, style), ""});
+  table.add_row({property.property + path_suffix(property.path), "1", passed ? "0" : "1", "", verdict(passed, style), ""});
 }
 
 void add_network(const check::NetworkReport& network, report::Table& table, const report::Style& style) {
   for (const check::GradientReport& gradients : network.gradients) {
-    table.add_row({fmt::format("gradients of seed after {} steps", gradients.step), "1",
+    table.add_row({fmt::format("gradients of seed after {} steps{}", gradients.step, path_suffix(network.path)), "1",
                    gradients.problem.empty() ? "0" : "1", ratio_text(gradients.worst_ratio),
                    verdict(gradients.problem.empty(), style),
                    fmt::format("bounds up to {:.1g} of the largest gradient; {} samples passed over",
@@ -74,10 +79,26 @@ void add_network(const check::NetworkReport& network, report::Table& table, cons
   }
   const check::TrajectoryReport& trajectory = network.trajectory;
   table.add_row(
-      {fmt::format("trajectory of {} steps", trajectory.steps), "1", trajectory.problem.empty() ? "0" : "1",
+      {fmt::format("trajectory of {} steps{}", trajectory.steps, path_suffix(network.path)), "1", trajectory.problem.empty() ? "0" : "1",
        ratio_text(trajectory.worst_ratio), verdict(trajectory.problem.empty(), style),
        fmt::format("step {}; drift {:.2g}, the reference's own {:.2g}; {} samples passed over", trajectory.worst_step,
                    trajectory.drift, trajectory.reference_drift, trajectory.passed_over)});
+}
+
+std::string network_failures_text(const check::CheckReport& report, const check::NetworkReport& network,
+                                  const report::Style& style) {
+  std::string text;
+  const std::string repeat = fmt::format("  repeat with: {}\n", check::repeat_command(report, "network"));
+  for (const check::GradientReport& gradients : network.gradients) {
+    if (gradients.problem.empty()) continue;
+    text += fmt::format("\n{} after {} steps: {} of {} are wrong, first\n  {}\n{}",
+                        style.bold("gradients" + path_suffix(network.path)), gradients.step, gradients.wrong,
+                        gradients.parameters, gradients.problem, repeat);
+  }
+  if (const std::string& problem = network.trajectory.problem; !problem.empty()) {
+    text += fmt::format("\n{}: {}\n{}", style.bold("trajectory" + path_suffix(network.path)), problem, repeat);
+  }
+  return text;
 }
 
 std::string failures_text(const check::CheckReport& report, const report::Style& style) {
@@ -91,19 +112,10 @@ std::string failures_text(const check::CheckReport& report, const report::Style&
   }
   for (const check::PropertyReport& property : report.executor) {
     if (property.problem.empty()) continue;
-    text += fmt::format("\n{}: {}\n  repeat with: {}\n", style.bold(property.property), property.problem,
+    text += fmt::format("\n{}: {}\n  repeat with: {}\n", style.bold(property.property + path_suffix(property.path)), property.problem,
                         check::repeat_command(report, "executor"));
   }
-  if (!report.network || report.network->passed()) return text;
-  const std::string repeat = fmt::format("  repeat with: {}\n", check::repeat_command(report, "network"));
-  for (const check::GradientReport& gradients : report.network->gradients) {
-    if (gradients.problem.empty()) continue;
-    text += fmt::format("\n{} after {} steps: {} of {} are wrong, first\n  {}\n{}", style.bold("gradients"),
-                        gradients.step, gradients.wrong, gradients.parameters, gradients.problem, repeat);
-  }
-  if (const std::string& problem = report.network->trajectory.problem; !problem.empty()) {
-    text += fmt::format("\n{}: {}\n{}", style.bold("trajectory"), problem, repeat);
-  }
+  for (const check::NetworkReport& network : report.networks) text += network_failures_text(report, network, style);
   return text;
 }
 
@@ -118,7 +130,7 @@ std::string check_text(const check::CheckReport& report, const report::Style& st
                        {"where", Align::left}});
   for (const check::OperationReport& operation : report.operations) add_operation(operation, table, style);
   for (const check::PropertyReport& property : report.executor) add_property(property, table, style);
-  if (report.network) add_network(*report.network, table, style);
+  for (const check::NetworkReport& network : report.networks) add_network(network, table, style);
   return table.to_string(style) + failures_text(report, style);
 }
 
@@ -131,6 +143,21 @@ check::CheckObserver show_on(StatusLine& status) {
           .on_stage = [&status](const std::string& stage) { status.show("network: " + stage); }};
 }
 
+/// The paths to check: the one that is asked for, else each that the device can take with `seed`.
+std::vector<check::ExecutorPath> paths_of(const DeviceRequest& device) {
+  const auto maker = [](const DeviceRequest& request) {
+    return [request](const ExecutorSettings& settings) { return make_executor(request, settings); };
+  };
+  const ExecutionPath chosen = execution_path(device, make_plan(Network::named("seed")));
+  std::vector<check::ExecutorPath> paths = {{chosen.name, maker(device)}};
+  if (device.path == PathRequest::automatic && chosen.name != to_string(PathRequest::layered)) {
+    DeviceRequest layered = device;
+    layered.path = PathRequest::layered;
+    paths.push_back({std::string(to_string(layered.path)), maker(layered)});
+  }
+  return paths;
+}
+
 int run_check(const CheckOptions& options, const GlobalOptions& global, const Console& console) {
   const DeviceRequest device = resolve_device(global.device_request());
   check::CheckSettings settings;
@@ -141,10 +168,9 @@ int run_check(const CheckOptions& options, const GlobalOptions& global, const Co
   settings.steps = options.steps.value_or(settings.steps);
 
   const std::unique_ptr<DeviceOperations> operations = check::make_operations(device);
-  const auto make_device = [&device](const ExecutorSettings& executor) { return make_executor(device, executor); };
   const auto start = std::chrono::steady_clock::now();
   std::optional<StatusLine> status(console);
-  const check::CheckReport report = check::run_check(*operations, make_device, settings, show_on(*status));
+  const check::CheckReport report = check::run_check(*operations, paths_of(device), settings, show_on(*status));
   status.reset();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
 

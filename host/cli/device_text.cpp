@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "touchstone/plan.h"
+
 namespace touchstone::cli {
 
 std::string device_text(const DeviceRequest& resolved) {
@@ -12,6 +14,10 @@ std::string device_text(const DeviceRequest& resolved) {
   }
   if (resolved.threads > 0) text += fmt::format(", {} thread{}", resolved.threads, resolved.threads == 1 ? "" : "s");
   return text;
+}
+
+std::string path_text(const DeviceRequest& resolved, const Network& network) {
+  return describe(execution_path(resolved, make_plan(network)));
 }
 
 }  // namespace touchstone::cli

@@ -48,8 +48,9 @@ int run_eval(const EvalOptions& options, const GlobalOptions& global, const Cons
   const DeviceRequest device = resolve_device(global.device_request());
   const Evaluation evaluation = evaluate(model, images, device);
 
-  console.print(fmt::format("model     {} ({})\ndata      {}, {} images\ndevice    {}\n\n", file.string(),
-                            model.network.name(), dataset.name, training ? "training" : "test", device_text(device)));
+  console.print(fmt::format("model     {} ({})\ndata      {}, {} images\ndevice    {}\npath      {}\n\n", file.string(),
+                            model.network.name(), dataset.name, training ? "training" : "test", device_text(device),
+                            path_text(device, model.network)));
   console.print(report::evaluation_text(evaluation, console.style()));
   nlohmann::ordered_json json;
   json["model"] = file.string();
@@ -57,6 +58,7 @@ int run_eval(const EvalOptions& options, const GlobalOptions& global, const Cons
   json["dataset"] = dataset.name;
   json["split"] = training ? "train" : "test";
   json["device"] = device.name;
+  json["path"] = path_text(device, model.network);
   json.update(report::evaluation_json(evaluation));
   console.print_json(json);
   return exit_success;

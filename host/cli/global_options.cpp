@@ -20,7 +20,9 @@ DeviceRequest GlobalOptions::device_request(const DeviceRequest& fallback) const
   return {.name = device.value_or(fallback.name),
           .threads = threads.value_or(fallback.threads),
           .graph = graph ? *graph != "off" : fallback.graph,
-          .tf32 = tf32 || fallback.tf32};
+          .tf32 = tf32 || fallback.tf32,
+          .path = path ? path_named(*path) : fallback.path,
+          .persistent = graph ? *graph == "auto" : fallback.persistent};
 }
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
@@ -34,8 +36,12 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
                  "cpu: use none better than this one (AVX-512, AVX2, ...)")
       ->type_name("NAME")
       ->group(group);
-  add_choice(app, "--graph", options.graph, {"auto", "off"},
-             "cuda: replay steps as CUDA graphs, or launch one by one (for profiling)")
+  add_choice(app, "--path", options.path, path_names(),
+             "Run whole steps or blocks at a time, or one operation after the other")
+      ->group(group)
+      ->default_str("auto");
+  add_choice(app, "--graph", options.graph, {"auto", "on", "off"},
+             "cuda: many steps in one launch where they can be, replay CUDA graphs, or launch one by one")
       ->group(group)
       ->default_str("auto");
   app.add_flag("--tf32", options.tf32, "cuda: let dense layers round to TF32")->group(group);

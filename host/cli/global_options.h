@@ -17,6 +17,7 @@ struct GlobalOptions {
   std::optional<int> threads;
   std::optional<std::string> instruction_set;
   std::optional<std::string> graph;
+  std::optional<std::string> path;
   bool tf32 = false;
   std::optional<std::uint64_t> seed;
   bool json = false;

@@ -83,8 +83,38 @@ void show_overview(const Console& console) {
   show(console, version_text() + "\n" + devices_text(style) + "\n" + networks.to_string(style), json);
 }
 
+/// How each device that is there runs a network, and why.
+std::vector<std::pair<std::string, ExecutionPath>> paths_of(const Network& network) {
+  std::vector<std::pair<std::string, ExecutionPath>> paths;
+  const ExecutionPlan plan = make_plan(network);
+  for (const DeviceInfo& device : list_devices()) {
+    if (device.available) paths.emplace_back(device.name, execution_path({.name = device.name}, plan));
+  }
+  return paths;
+}
+
+std::string paths_text(const Network& network, const report::Style& style) {
+  report::Table table({{"device", report::Align::left}, {"path", report::Align::left}, {"", report::Align::left}});
+  for (const auto& [device, path] : paths_of(network)) table.add_row({device, path.name, path.detail});
+  return table.to_string(style);
+}
+
+Json paths_json(const Network& network) {
+  Json all = Json::array();
+  for (const auto& [device, path] : paths_of(network)) {
+    Json json;
+    json["device"] = device;
+    json["path"] = path.name;
+    json["detail"] = path.detail;
+    all.push_back(std::move(json));
+  }
+  return all;
+}
+
 void show_network(const Console& console, const Network& network) {
-  show(console, report::network_text(network, console.style()), report::network_json(network));
+  Json json = report::network_json(network);
+  json["paths"] = paths_json(network);
+  show(console, report::network_text(network, console.style()) + "\n" + paths_text(network, console.style()), json);
 }
 
 void show_model(const Console& console, const std::filesystem::path& file) {

@@ -79,7 +79,8 @@ int run_profile(const ProfileOptions& options, const GlobalOptions& global, cons
   status.reset();
 
   nlohmann::ordered_json json = bench::to_json(report);
-  std::string text = fmt::format("device   {}\nnetwork  {}, batches of {}\nsteps    {}\n\n", device_text(device),
+  json["path"] = path_text(device, network);
+  std::string text = fmt::format("device   {}\npath     {}\nnetwork  {}, batches of {}\nsteps    {}\n\n", device_text(device), path_text(device, network),
                                  report.network, report.batch_size, report.steps);
   text += profile_text(report, console.style()) + summary_text(report);
   if (options.trace) {

@@ -75,6 +75,7 @@ std::string header_text(const Run& run) {
   const Dataset& dataset = run.dataset;
   const TrainingRecipe& recipe = configuration.settings.recipe;
   std::string text = fmt::format("device     {}\n", device_text(configuration.device));
+  text += fmt::format("path       {}\n", path_text(configuration.device, configuration.network));
   text += fmt::format("network    {}, {} parameters\n", configuration.network.name(),
                       report::group_digits(configuration.network.parameter_count()));
   text += fmt::format("data       {}, {} training and {} test images of {}, loaded in {}\n", dataset.name,
@@ -113,6 +114,7 @@ report::Json result_json(const Run& run, const TrainingResult& result, double to
   const TrainingSettings& settings = configuration.settings;
   report::Json json;
   json["device"] = configuration.device.name;
+  json["path"] = path_text(configuration.device, configuration.network);
   json["dataset"] = run.dataset.name;
   json["network"] = configuration.network.name();
   json["parameters"] = configuration.network.parameter_count();

@@ -14,7 +14,10 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "host/cpu/aligned_vector.h"
 #include "host/cpu/clock_recorder.h"
@@ -58,11 +61,13 @@ Samples part_of(Samples samples, std::int64_t parts, std::int64_t index) {
 
 class CpuExecutor final : public Executor {
  public:
-  CpuExecutor(const ExecutorSettings& settings, int threads)
+  CpuExecutor(const ExecutorSettings& settings, int threads, const ExecutionPath& path)
       : settings_(settings),
+        path_(path),
+        blocks_(path.name == "fused"),
         table_(settings.normalisation.table()),
-        group_(cpu::group_size(settings.plan)),
-        network_(settings.plan),
+        group_(cpu::group_size(settings.plan, blocks_)),
+        network_(settings.plan, blocks_),
         parameters_(to_size(settings.plan.parameter_floats)),
         sums_(to_size(network_.sum_floats())),
         gradients_(parameters_.size()),
@@ -75,9 +80,10 @@ class CpuExecutor final : public Executor {
   }
 
   [[nodiscard]] std::string device() const override { return "cpu"; }
+  [[nodiscard]] ExecutionPath path() const override { return path_; }
 
   [[nodiscard]] bool sums_by_winograd(std::size_t index) const override {
-    const auto block = block_at(settings_.plan, index);
+    const auto block = blocks_ ? block_at(settings_.plan, index) : std::nullopt;
     return block && cpu::uses_winograd(*block);
   }
 
@@ -304,6 +310,8 @@ class CpuExecutor final : public Executor {
   }
 
   ExecutorSettings settings_;
+  ExecutionPath path_;
+  bool blocks_;  // whether a convolution, a max-pool and a sigmoid are computed as one
   PixelTable table_;
   UploadedImages images_;
   std::int64_t group_;  // samples that go through the network together
@@ -323,8 +331,24 @@ class CpuExecutor final : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads) {
-  return std::make_unique<CpuExecutor>(settings, threads);
+ExecutionPath cpu_execution_path(const ExecutionPlan& plan, PathRequest request) {
+  if (request == PathRequest::layered) {
+    return {.name = "layered", .detail = "as asked for"};
+  }
+  const std::int64_t blocks = count_blocks(plan);
+  if (blocks > 0) {
+    return {.name = "fused",
+            .detail = fmt::format("{} block{} of convolution, max-pool and sigmoid", blocks, blocks == 1 ? "" : "s")};
+  }
+  const char* const reason = "no convolution has a max-pool of 2x2 or 3x3 and a sigmoid behind it";
+  if (request == PathRequest::fused) {
+    throw UsageError(fmt::format("cpu: nothing of this network can be fused: {}; use --path layered or auto", reason));
+  }
+  return {.name = "layered", .detail = reason};
+}
+
+std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads, PathRequest path) {
+  return std::make_unique<CpuExecutor>(settings, threads, cpu_execution_path(settings.plan, path));
 }
 
 }  // namespace touchstone

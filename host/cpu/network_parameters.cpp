@@ -15,8 +15,8 @@ constexpr std::int64_t slice_floats = 2048;
 
 }  // namespace
 
-NetworkParameters::NetworkParameters(const ExecutionPlan& plan)
-    : operations_(fuse(plan)), prepared_(operations_.size()) {
+NetworkParameters::NetworkParameters(const ExecutionPlan& plan, bool blocks)
+    : operations_(fuse(plan, blocks)), prepared_(operations_.size()) {
   for (std::size_t i = 0; i < operations_.size(); ++i) {
     sum_begins_.push_back(sum_floats_);
     const ParameterSlot& slot = operations_[i].parameters;

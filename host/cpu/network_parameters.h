@@ -33,7 +33,8 @@ struct ParameterPart {
 /// the layout in which the passes sum gradients: that of the plan, but for fused blocks, which have their own.
 class NetworkParameters {
  public:
-  explicit NetworkParameters(const ExecutionPlan& plan);
+  /// `blocks`: as of fuse().
+  explicit NetworkParameters(const ExecutionPlan& plan, bool blocks = true);
 
   [[nodiscard]] const std::vector<FusedOperation>& operations() const { return operations_; }
 

@@ -39,9 +39,9 @@ std::size_t image_room(const ChannelsLast& layout, std::int64_t capacity) {
 
 }  // namespace
 
-std::int64_t group_size(const ExecutionPlan& plan) {
+std::int64_t group_size(const ExecutionPlan& plan, bool blocks) {
   std::int64_t floats = plan.input_count;
-  for (const FusedOperation& operation : fuse(plan)) {
+  for (const FusedOperation& operation : fuse(plan, blocks)) {
     floats += operation.output_count;
   }
   return std::clamp<std::int64_t>(group_bytes / (floats * static_cast<std::int64_t>(sizeof(float))), 1, largest_group);

@@ -16,8 +16,8 @@
 namespace touchstone::cpu {
 
 /// The largest group of samples whose activations and gradients stay in a core's second-level cache while they go
-/// through the whole network together: depends on the plan alone.
-std::int64_t group_size(const ExecutionPlan& plan);
+/// through the whole network together: depends on the plan alone, and on whether its blocks are computed as one.
+std::int64_t group_size(const ExecutionPlan& plan, bool blocks = true);
 
 /// The forward and backward pass of a plan over one group of samples in one thread. Keeps what the backward pass needs
 /// of the forward pass.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/reference/fused_plan.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -49,11 +50,11 @@ std::optional<Conv2dMaxpoolSigmoidShape> block_at(const ExecutionPlan& plan, std
   return conv2d == nullptr || maxpool == nullptr ? std::nullopt : block_of(*conv2d, *maxpool);
 }
 
-std::vector<FusedOperation> fuse(const ExecutionPlan& plan) {
+std::vector<FusedOperation> fuse(const ExecutionPlan& plan, bool blocks) {
   std::vector<FusedOperation> fused;
   for (std::size_t i = 0; i < plan.operations.size(); i = fused.back().end) {
     fused.push_back(alone(plan, i));
-    if (const auto block = block_at(plan, i)) {
+    if (const auto block = blocks ? block_at(plan, i) : std::nullopt) {
       fused.back().shape = *block;
       fused.back().end = i + 3;
       fused.back().output_count = block->output_count();
@@ -62,12 +63,11 @@ std::vector<FusedOperation> fuse(const ExecutionPlan& plan) {
   return fused;
 }
 
-std::vector<FusedOperation> layered(const ExecutionPlan& plan) {
-  std::vector<FusedOperation> operations;
-  for (std::size_t i = 0; i < plan.operations.size(); ++i) {
-    operations.push_back(alone(plan, i));
-  }
-  return operations;
+std::int64_t count_blocks(const ExecutionPlan& plan) {
+  const std::vector<FusedOperation> operations = fuse(plan);
+  return std::count_if(operations.begin(), operations.end(), [](const FusedOperation& operation) {
+    return std::holds_alternative<Conv2dMaxpoolSigmoidShape>(operation.shape);
+  });
 }
 
 }  // namespace touchstone

@@ -25,11 +25,12 @@ struct FusedOperation {
 };
 
 /// The operations of a plan. Wherever a convolution with stride 1 and no padding, a max-pool with windows of 2x2 or 3x3
-/// side by side, and a sigmoid follow each other, they become one; the others stay as they are.
-std::vector<FusedOperation> fuse(const ExecutionPlan& plan);
+/// side by side, and a sigmoid follow each other, they become one; the others stay as they are. All of them do unless
+/// `blocks` may become one.
+std::vector<FusedOperation> fuse(const ExecutionPlan& plan, bool blocks = true);
 
-/// The operations of a plan as they are, each by itself.
-std::vector<FusedOperation> layered(const ExecutionPlan& plan);
+/// How many blocks become one.
+std::int64_t count_blocks(const ExecutionPlan& plan);
 
 /// The block that begins at operation `index` of a plan, where one does.
 std::optional<Conv2dMaxpoolSigmoidShape> block_at(const ExecutionPlan& plan, std::size_t index);

@@ -44,7 +44,11 @@ std::optional<int> gpu_index(std::string_view name) {
 }
 
 CudaOptions cuda_options(const DeviceRequest& request) {
-  return {.index = gpu_index(request.name).value_or(0), .graph = request.graph, .tf32 = request.tf32};
+  return {.index = gpu_index(request.name).value_or(0),
+          .graph = request.graph,
+          .tf32 = request.tf32,
+          .path = request.path,
+          .persistent = request.persistent};
 }
 
 /// Checks run with an allocation a tensor, between guard bands.
@@ -101,12 +105,26 @@ std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& re
   return cuda::make_device_operations(guarded_options(resolved));
 }
 
+ExecutionPath execution_path(const DeviceRequest& request, const ExecutionPlan& plan) {
+  const DeviceRequest resolved = resolve_device(request);
+  if (resolved.name == "cpu") return cpu_execution_path(plan, resolved.path);
+  if (resolved.name == "emulated") return emulated::execution_path(plan, cuda_options(resolved));
+  if (resolved.name != "reference") return cuda::execution_path(plan, cuda_options(resolved));
+  if (resolved.path == PathRequest::fused) {
+    throw UsageError("the reference runs one operation at a time: use --path layered or auto");
+  }
+  return {.name = "layered", .detail = ""};
+}
+
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings) {
   if (request.threads < 0) throw UsageError(fmt::format("threads is {}; expected at least 1", request.threads));
   const DeviceRequest resolved = resolve_device(request);
-  if (resolved.name == "cpu") return make_cpu_executor(settings, thread_count(resolved));
+  if (resolved.name == "cpu") return make_cpu_executor(settings, thread_count(resolved), resolved.path);
   if (resolved.name == "emulated") return emulated::make_executor(settings, cuda_options(resolved));
-  if (resolved.name == "reference") return make_reference_executor(settings);
+  if (resolved.name == "reference") {
+    static_cast<void>(execution_path(resolved, settings.plan));
+    return make_reference_executor(settings);
+  }
   return cuda::make_executor(settings, cuda_options(resolved));
 }
 

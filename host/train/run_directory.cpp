@@ -34,6 +34,8 @@ toml::table run_table(const RunConfiguration& run) {
                     {"threads", run.device.threads},
                     {"graph", run.device.graph},
                     {"tf32", run.device.tf32},
+                    {"path", std::string(to_string(run.device.path))},
+                    {"persistent", run.device.persistent},
                     {"seed", static_cast<std::int64_t>(run.settings.seed)},
                     {"shuffle", run.settings.shuffle},
                     {"validation", run.settings.validation}};
@@ -73,6 +75,8 @@ void read_run(const toml::table& table, const std::string& origin, RunConfigurat
   run.device.threads = static_cast<int>(std::min<std::int64_t>(threads, std::numeric_limits<int>::max()));
   reader.maybe("graph", run.device.graph);
   reader.maybe("tf32", run.device.tf32);
+  if (reader.has("path")) run.device.path = path_named(reader.string("path"));
+  reader.maybe("persistent", run.device.persistent);
   run.settings.seed = static_cast<std::uint64_t>(reader.integer("seed", 0));
   reader.maybe("shuffle", run.settings.shuffle);
   reader.maybe("validation", run.settings.validation, 0);

@@ -17,6 +17,8 @@ struct DeviceRequest {
   int threads = 0;            ///< cpu: 0 stands for the cores that this process may use
   bool graph = true;          ///< cuda, emulated: replay each training step as a CUDA graph; false: launch one by one
   bool tf32 = false;          ///< cuda: let dense layers round their factors to TF32
+  PathRequest path = PathRequest::automatic;
+  bool persistent = true;  ///< cuda, emulated, with graph: let the fused step run many steps in one launch
 };
 
 /// One line of `touchstone info devices`.
@@ -44,7 +46,11 @@ int usable_cores();
 /// The single operations of the requested device, for comparing them with the reference. Throws as make_executor.
 std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& request);
 
-/// An executor on the requested device. Throws UsageError for an unknown name, Error where the device is not there.
+/// How make_executor() would run a plan. Throws as it does.
+ExecutionPath execution_path(const DeviceRequest& request, const ExecutionPlan& plan);
+
+/// An executor on the requested device. Throws UsageError for an unknown name and for a path that the device cannot
+/// take with this network, Error where the device is not there.
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings);
 
 }  // namespace touchstone

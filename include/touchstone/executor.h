@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "touchstone/dataset.h"
+#include "touchstone/execution_path.h"
 #include "touchstone/operation_recorder.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/plan.h"
@@ -65,6 +66,8 @@ class Executor {
 
   /// "cpu", "reference", "cuda:0": as reports and checkpoints name it.
   [[nodiscard]] virtual std::string device() const = 0;
+  /// How it runs its network.
+  [[nodiscard]] virtual ExecutionPath path() const { return {.name = "layered", .detail = ""}; }
   /// Whether it computes in double precision (the reference) rather than float32.
   [[nodiscard]] virtual bool double_precision() const { return false; }
   /// Whether it takes the sums of the plan's operation `index`, a convolution, by Winograd's method, whose roundings
@@ -118,7 +121,12 @@ class Executor {
 /// The reference executor: layer by layer, double precision, written to be read.
 std::unique_ptr<Executor> make_reference_executor(const ExecutorSettings& settings);
 
-/// The CPU executor. The same bits for any number of threads; `threads` at least 1.
-std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads);
+/// The CPU executor. The same bits for any number of threads; `threads` at least 1. Throws UsageError where `path` asks
+/// for blocks computed as one and the plan has none.
+std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads,
+                                            PathRequest path = PathRequest::automatic);
+
+/// How make_cpu_executor() would run a plan. Throws as it does.
+ExecutionPath cpu_execution_path(const ExecutionPlan& plan, PathRequest request);
 
 }  // namespace touchstone

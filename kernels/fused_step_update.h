@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/backend.h"
+#include "kernels/fused_step.h"
+#include "kernels/fused_step_shape.h"
+#include "kernels/optimizer_rule.h"
+#include "kernels/row_lanes.h"
+#include "kernels/vector_access.h"
+
+/// The end of the fused step: the parts of the gradient are added in a fixed order, and the parameters updated.
+namespace touchstone::TOUCHSTONE_BACKEND {
+
+inline constexpr int update_threads = 128;
+
+/// A warp adds so many neighbouring columns: 2 lanes with a vector each, by 16 lanes that share the parts.
+inline constexpr int update_warp_columns = 8;
+inline constexpr int update_part_lanes = warp_size / 2;
+
+/// The place of parameter `i` of the flat vector among the packed ones; -1 for the gaps between tensors.
+[[nodiscard]] __device__ __forceinline__ int packed_place(const FusedStepShape& shape, int i) {
+  for (int b = 0; b < shape.blocks; ++b) {
+    const FusedBlock& block = shape.block[static_cast<std::size_t>(b)];
+    const int weight = i - block.weights;
+    if (weight >= 0 && weight < block.weights_count()) {
+      const int sums = block.channels * block.taps();
+      const int filter = weight / sums;
+      return block.filters_at + (weight - filter * sums) * block.padded_filters + filter;
+    }
+    if (i >= block.bias && i < block.bias + block.filters) {
+      return block.bias_at + i - block.bias;
+    }
+  }
+  if (i >= shape.dense_weights && i < shape.dense_weights + shape.classes * shape.features) {
+    return shape.dense_at + i - shape.dense_weights;
+  }
+  return i >= shape.dense_bias && i < shape.dense_bias + shape.classes ? shape.dense_bias_at + i - shape.dense_bias
+                                                                       : -1;
+}
+
+/// Does with parameter `i` what is to be done with its gradient.
+__device__ __forceinline__ void update_parameter(const FusedStepShape& shape, const FusedStepTensors& tensors,
+                                                 FusedUpdate update, const OptimizerConstants& constants,
+                                                 const StepRecord& record, int i, float gradient) {
+  if (update == FusedUpdate::store) {
+    tensors.gradients[i] = gradient;
+    return;
+  }
+  float parameter = tensors.parameters[i];
+  switch (update) {
+    case FusedUpdate::sgd:
+      sgd_rule(constants, record, gradient, parameter, tensors.slot0[i]);
+      break;
+    case FusedUpdate::adam:
+      adam_rule<false>(constants, record, gradient, parameter, tensors.slot0[i], tensors.slot1[i]);
+      break;
+    default:
+      adam_rule<true>(constants, record, gradient, parameter, tensors.slot0[i], tensors.slot1[i]);
+      break;
+  }
+  tensors.parameters[i] = parameter;
+  if (const int place = packed_place(shape, i); place >= 0) {
+    tensors.packed[place] = parameter;
+  }
+}
+
+/// Adds the parts of all gradients and updates the parameters, by all warps of the grid. A lane adds every 16th part of
+/// four columns; then the lanes are added pairwise, and eight of them take a column each.
+__device__ __forceinline__ void update_parameters(const FusedStepShape& shape, const FusedStepTensors& tensors,
+                                                  int parts, FusedUpdate update, const OptimizerConstants& constants,
+                                                  const StepRecord& record) {
+  const int lane = static_cast<int>(threadIdx.x) % warp_size;
+  const int vector = lane % 2;
+  const int part_lane = lane / 2;
+  const int block_warps = static_cast<int>(blockDim.x) / warp_size;
+  // Neighbouring columns go to different blocks, so that all have work.
+  const int warp =
+      static_cast<int>(threadIdx.x) / warp_size * static_cast<int>(gridDim.x) + static_cast<int>(blockIdx.x);
+  const int warps = block_warps * static_cast<int>(gridDim.x);
+  for (int first = warp * update_warp_columns; first < shape.parameter_floats; first += warps * update_warp_columns) {
+    const float* column = tensors.partials + first + 4 * vector;
+    float4 sum = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
+#pragma unroll 4
+    for (int part = part_lane; part < parts; part += update_part_lanes) {
+      const float4 values = load4(column + std::int64_t{part} * shape.parameter_floats);
+      sum.x += values.x;
+      sum.y += values.y;
+      sum.z += values.z;
+      sum.w += values.w;
+    }
+#pragma unroll
+    for (int lanes = 2; lanes < warp_size; lanes *= 2) {
+      sum.x += __shfl_xor_sync(full_warp, sum.x, lanes);
+      sum.y += __shfl_xor_sync(full_warp, sum.y, lanes);
+      sum.z += __shfl_xor_sync(full_warp, sum.z, lanes);
+      sum.w += __shfl_xor_sync(full_warp, sum.w, lanes);
+    }
+    if (part_lane < 4) {
+      const float low = part_lane == 0 ? sum.x : sum.y;
+      const float high = part_lane == 2 ? sum.z : sum.w;
+      update_parameter(shape, tensors, update, constants, record, first + 4 * vector + part_lane,
+                       part_lane < 2 ? low : high);
+    }
+  }
+}
+
+}  // namespace touchstone::TOUCHSTONE_BACKEND

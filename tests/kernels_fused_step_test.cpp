@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fused step: networks of many forms against the reference executor and the layered path, and against itself: in
+// one cooperative launch, in graphs and launch by launch, under other schedules, step by step.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kernels/fused_step_plan.h"
+#include "kernels_support.h"
+#include "plan_builder.h"
+#include "touchstone/error.h"
+#include "touchstone/executor.h"
+#include "touchstone/random.h"
+
+namespace touchstone::test {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::PlanBuilder;
+using ::testing::ThrowsMessage;
+
+struct BlockForm {
+  std::int64_t filters;
+  std::int64_t kernel;
+  std::int64_t pool;
+};
+
+/// A network of blocks and a dense layer.
+struct Form {
+  std::string name;
+  ImageShape image;
+  std::vector<BlockForm> blocks;
+  std::int64_t classes = 4;
+
+  [[nodiscard]] ExecutionPlan plan() const {
+    PlanBuilder builder(image.count());
+    std::int64_t channels = image.channels;
+    std::int64_t height = image.height;
+    std::int64_t width = image.width;
+    for (const BlockForm& block : blocks) {
+      const Conv2dShape conv2d{.channels = channels,
+                               .height = height,
+                               .width = width,
+                               .filters = block.filters,
+                               .kernel_h = block.kernel,
+                               .kernel_w = block.kernel};
+      const Conv2dMaxpoolSigmoidShape shape{.conv2d = conv2d, .pool = block.pool};
+      builder.conv2d(conv2d).maxpool(shape.maxpool()).sigmoid();
+      channels = block.filters;
+      height = shape.out_h();
+      width = shape.out_w();
+    }
+    return builder.dense(classes).plan();
+  }
+};
+
+const std::vector<Form>& forms() {
+  static const std::vector<Form> all = {
+      {"two blocks, 5x5", {1, 16, 20}, {{5, 5, 2}, {6, 3, 2}}},
+      {"as seed, smaller", {1, 20, 24}, {{4, 5, 2}, {8, 5, 2}}, 10},
+      {"three channels, three blocks", {3, 23, 26}, {{4, 3, 2}, {5, 3, 2}, {6, 3, 2}}},
+      {"3x3 throughout", {2, 14, 18}, {{9, 3, 2}, {3, 3, 2}}},
+      {"one block", {1, 9, 11}, {{7, 3, 2}}},
+      {"windows of 3x3", {1, 18, 23}, {{5, 3, 3}, {6, 3, 3}}},
+      {"kernels of 7 and 1", {2, 17, 21}, {{4, 7, 3}, {5, 1, 2}}},
+      {"kernels of 7 and 5", {1, 24, 22}, {{3, 7, 2}, {4, 5, 2}}},
+      {"kernels of 1 and 5, windows of 2 and 3", {1, 16, 19}, {{3, 1, 2}, {4, 5, 3}}},
+      {"one filter, one window", {1, 4, 4}, {{1, 3, 2}}, 2},
+      {"parameters once in the emulated device's shared memory", {1, 28, 28}, {{8, 5, 2}, {16, 5, 2}}, 10},
+      {"parameters through its caches", {1, 16, 16}, {{32, 3, 2}, {40, 3, 2}}},
+      {"many classes", {1, 8, 9}, {{3, 3, 2}}, 37},
+  };
+  return all;
+}
+
+SharedImageSet random_images(const ImageShape& shape, std::int64_t classes, std::int64_t count) {
+  ImageSet images{.count = count, .shape = shape, .pixels = {}, .labels = {}};
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * shape.count()));
+  for (std::size_t i = 0; i < pixels.size(); ++i) {
+    pixels[i] = static_cast<std::uint8_t>(random_word(1, RandomPurpose::check, 18, i));
+  }
+  images.pixels = pixels;
+  for (std::int64_t i = 0; i < count; ++i) {
+    images.labels.push_back(static_cast<std::uint8_t>(i % classes));
+  }
+  return std::make_shared<const ImageSet>(std::move(images));
+}
+
+constexpr std::int64_t most_samples = 150;
+
+ExecutorSettings settings_of(const Form& form, OptimizerKind kind = OptimizerKind::sgd, std::int64_t batch_size = 8) {
+  return {.plan = form.plan(),
+          .normalisation = {.mean = 0.5, .std = 0.29},
+          .optimizer = {.kind = kind, .momentum = kind == OptimizerKind::sgd ? 0.9 : 0.0, .weight_decay = 0.01},
+          .batch_size = batch_size};
+}
+
+/// Weights and biases; zeros in the gaps, as everywhere.
+ExecutorState random_state(const ExecutorSettings& settings) {
+  ExecutorState state;
+  const auto count = static_cast<std::size_t>(settings.plan.parameter_floats);
+  state.parameters.assign(count, 0.0);
+  state.optimizer_slots.assign(static_cast<std::size_t>(settings.optimizer.slots()), std::vector<double>(count));
+  const auto fill = [&](std::int64_t begin, std::int64_t length) {
+    for (std::int64_t i = begin; i < begin + length; ++i) {
+      const float value = uniform_float(random_word(2, RandomPurpose::check, 19, static_cast<std::uint64_t>(i)));
+      state.parameters[static_cast<std::size_t>(i)] = 0.5 * value - 0.25;
+    }
+  };
+  for (const Operation& operation : settings.plan.operations) {
+    fill(operation.parameters.weights, operation.parameters.weights_count);
+    fill(operation.parameters.bias, operation.parameters.bias_count);
+  }
+  return state;
+}
+
+void prepare(Executor& executor, const Form& form, const ExecutorSettings& settings) {
+  executor.upload(Split::training, random_images(form.image, form.classes, most_samples));
+  executor.upload(Split::test, random_images(form.image, form.classes, 11));
+  executor.set_state(random_state(settings));
+}
+
+constexpr CudaOptions fused_options = {.path = PathRequest::fused};
+
+std::unique_ptr<Executor> prepared(const Form& form, const ExecutorSettings& settings,
+                                   const CudaOptions& options = fused_options) {
+  std::unique_ptr<Executor> executor = backend::make_executor(settings, options);
+  prepare(*executor, form, settings);
+  return executor;
+}
+
+std::unique_ptr<Executor> prepared_reference(const Form& form, const ExecutorSettings& settings) {
+  std::unique_ptr<Executor> executor = make_reference_executor(settings);
+  prepare(*executor, form, settings);
+  return executor;
+}
+
+std::vector<std::uint32_t> sample_order(std::size_t count) {
+  std::vector<std::uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0U);
+  std::reverse(order.begin(), order.end());
+  return order;
+}
+
+Metrics train(Executor& executor, std::int64_t samples, std::int64_t batch_size) {
+  const std::vector<std::uint32_t> order = sample_order(static_cast<std::size_t>(samples));
+  std::vector<double> rates;
+  for (std::int64_t done = 0; done < samples; done += batch_size) {
+    rates.push_back(0.05 / static_cast<double>(rates.size() + 1));
+  }
+  return executor.train({.samples = order, .batch_size = batch_size, .learning_rates = rates, .first_step = 1});
+}
+
+double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(a[i] - b[i]));
+  }
+  return largest;
+}
+
+double largest(const std::vector<double>& values) {
+  return largest_difference(values, std::vector<double>(values.size()));
+}
+
+class FusedStepTest : public KernelTest {};
+
+TEST_F(FusedStepTest, GradientsAreThoseOfTheReferenceForEachForm) {
+  for (const Form& form : forms()) {
+    SCOPED_TRACE(form.name);
+    const ExecutorSettings settings = settings_of(form);
+    const std::unique_ptr<Executor> executor = prepared(form, settings);
+    EXPECT_EQ(executor->path().name, "fused");
+    const std::vector<std::uint32_t> samples = sample_order(19);  // more than a batch
+    const std::vector<double> expected = prepared_reference(form, settings)->gradients(samples);
+    const std::vector<double> gradients = executor->gradients(samples);
+    ASSERT_EQ(gradients.size(), expected.size());
+    EXPECT_GT(largest(expected), 1e-3);
+    for (const Operation& operation : settings.plan.operations) {  // each layer by its own measure
+      const ParameterSlot& slot = operation.parameters;
+      const auto part = [&](const std::vector<double>& all, std::int64_t begin, std::int64_t count) {
+        return std::vector<double>(all.begin() + begin, all.begin() + begin + count);
+      };
+      for (const auto& [begin, count] :
+           {std::pair(slot.weights, slot.weights_count), std::pair(slot.bias, slot.bias_count)}) {
+        const std::vector<double> wanted = part(expected, begin, count);
+        EXPECT_LE(largest_difference(part(gradients, begin, count), wanted), 2e-5 * largest(wanted)) << begin;
+      }
+    }
+  }
+}
+
+TEST_F(FusedStepTest, LogitsAndEvaluationAreThoseOfTheReferenceForEachForm) {
+  for (const Form& form : forms()) {
+    SCOPED_TRACE(form.name);
+    const ExecutorSettings settings = settings_of(form);
+    const std::unique_ptr<Executor> executor = prepared(form, settings);
+    const std::unique_ptr<Executor> reference = prepared_reference(form, settings);
+    const std::vector<std::uint32_t> samples = sample_order(11);
+    const std::vector<float> logits = executor->logits(Split::test, samples);
+    const std::vector<float> expected = reference->logits(Split::test, samples);
+    ASSERT_EQ(logits.size(), expected.size());
+    EXPECT_LT(largest_difference(to_doubles(logits), to_doubles(expected)), 1e-5);
+    const Metrics metrics = executor->evaluate(Split::test, samples);
+    const Metrics wanted = reference->evaluate(Split::test, samples);
+    EXPECT_NEAR(metrics.loss_sum, wanted.loss_sum, 1e-4);
+    EXPECT_EQ(metrics.correct, wanted.correct);
+    EXPECT_EQ(metrics.count, 11);
+  }
+}
+
+TEST_F(FusedStepTest, TrainsAsTheReferenceWithEachOptimizerAndBatchSize) {
+  const Form& form = forms().front();
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
+    for (const std::int64_t batch_size : {1, 7, 30}) {
+      SCOPED_TRACE(std::string(to_string(kind)) + ", batches of " + std::to_string(batch_size));
+      const ExecutorSettings settings = settings_of(form, kind, batch_size);
+      const std::unique_ptr<Executor> executor = prepared(form, settings);
+      const std::unique_ptr<Executor> reference = prepared_reference(form, settings);
+      const std::int64_t samples = 3 * batch_size + (batch_size + 1) / 2;  // the last batch is smaller
+      const Metrics metrics = train(*executor, samples, batch_size);
+      const Metrics expected = train(*reference, samples, batch_size);
+      EXPECT_EQ(metrics.count, samples);
+      EXPECT_EQ(metrics.correct, expected.correct);
+      EXPECT_EQ(metrics.first_non_finite_step, -1);
+      EXPECT_NEAR(metrics.loss_sum, expected.loss_sum, 1e-4 * expected.loss_sum);
+      const std::vector<double> parameters = executor->state().parameters;
+      EXPECT_GT(largest_difference(parameters, random_state(settings).parameters), 1e-3);
+      EXPECT_LT(largest_difference(parameters, reference->state().parameters), 2e-4);
+    }
+  }
+}
+
+TEST_F(FusedStepTest, TrainsNearlyAsTheLayeredPath) {
+  for (const Form& form : forms()) {
+    SCOPED_TRACE(form.name);
+    const ExecutorSettings settings = settings_of(form);
+    const std::unique_ptr<Executor> fused = prepared(form, settings);
+    const std::unique_ptr<Executor> layered = prepared(form, settings, {.path = PathRequest::layered});
+    EXPECT_EQ(layered->path().name, "layered");
+    const Metrics metrics = train(*fused, 20, 8);
+    const Metrics expected = train(*layered, 20, 8);
+    EXPECT_NEAR(metrics.loss_sum, expected.loss_sum, 1e-5 * expected.loss_sum);
+    EXPECT_LT(largest_difference(fused->state().parameters, layered->state().parameters), 1e-5);
+  }
+}
+
+TEST_F(FusedStepTest, OneLaunchGraphsAndSingleLaunchesGiveTheSameBits) {
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam}) {
+    const Form& form = forms()[1];
+    const ExecutorSettings settings = settings_of(form, kind, 3);
+    const auto outcome = [&](CudaOptions options) {
+      options.path = PathRequest::fused;
+      const std::unique_ptr<Executor> executor = prepared(form, settings, options);
+      const Metrics metrics = train(*executor, 110, 3);  // a first step, two graphs, and some steps beyond
+      EXPECT_EQ(metrics.count, 110);
+      return std::pair(executor->state(), metrics.loss_sum);
+    };
+    const auto [persistent, persistent_loss] = outcome({});
+    for (const CudaOptions& options : {CudaOptions{.persistent = false}, CudaOptions{.graph = false}}) {
+      const auto [state, loss] = outcome(options);
+      EXPECT_EQ(state.parameters, persistent.parameters) << options.graph;
+      EXPECT_EQ(state.optimizer_slots, persistent.optimizer_slots) << options.graph;
+      EXPECT_EQ(loss, persistent_loss) << options.graph;
+    }
+  }
+}
+
+TEST_F(FusedStepTest, MoreSamplesThanPartsAndThanBlocks) {
+  const Form& form = forms()[4];
+  const ExecutorSettings settings = settings_of(form, OptimizerKind::sgd, most_samples);
+  const std::vector<std::uint32_t> samples = sample_order(most_samples);
+  const std::vector<double> expected = prepared_reference(form, settings)->gradients(samples);
+  const std::unique_ptr<Executor> executor = prepared(form, settings);
+  EXPECT_LT(largest_difference(executor->gradients(samples), expected), 2e-5 * largest(expected));
+  const std::unique_ptr<Executor> launches =
+      prepared(form, settings, {.path = PathRequest::fused, .persistent = false});
+  train(*executor, most_samples, most_samples);
+  train(*launches, most_samples, most_samples);
+  EXPECT_EQ(executor->state().parameters, launches->state().parameters);
+}
+
+TEST_F(FusedStepTest, OneCallGivesTheSameBitsAsACallAStep) {
+  const Form& form = forms().front();
+  const ExecutorSettings settings = settings_of(form, OptimizerKind::adam);
+  const std::unique_ptr<Executor> whole = prepared(form, settings);
+  const std::unique_ptr<Executor> stepwise = prepared(form, settings);
+  const std::vector<std::uint32_t> order = sample_order(29);
+  const std::vector<double> rates = {0.05, 0.04, 0.03, 0.02};
+  whole->train({.samples = order, .batch_size = 8, .learning_rates = rates, .first_step = 1});
+  for (std::size_t step = 0; step < rates.size(); ++step) {
+    const std::size_t first = step * 8;
+    stepwise->train({.samples = std::span(order).subspan(first, std::min<std::size_t>(8, order.size() - first)),
+                     .batch_size = 8,
+                     .learning_rates = std::span(rates).subspan(step, 1),
+                     .first_step = static_cast<std::int64_t>(step) + 1});
+  }
+  EXPECT_EQ(whole->state().parameters, stepwise->state().parameters);
+}
+
+TEST_F(FusedStepTest, ReportsTheFirstStepWhoseLossIsNotFinite) {
+  const Form& form = forms().front();
+  const ExecutorSettings settings = settings_of(form);
+  const std::unique_ptr<Executor> executor = prepared(form, settings);
+  const std::vector<std::uint32_t> order = sample_order(29);
+  const std::vector<double> rates = {0.01, std::numeric_limits<double>::infinity(), 0.01, 0.01};
+  const Metrics metrics =
+      executor->train({.samples = order, .batch_size = 8, .learning_rates = rates, .first_step = 41});
+  EXPECT_EQ(metrics.first_non_finite_step, 43);
+}
+
+TEST_F(FusedStepTest, TrainingOverNothingChangesNothing) {
+  const Form& form = forms().front();
+  const ExecutorSettings settings = settings_of(form);
+  const std::unique_ptr<Executor> executor = prepared(form, settings);
+  EXPECT_EQ(executor->train({.samples = {}, .batch_size = 8, .learning_rates = {}, .first_step = 1}).count, 0);
+  EXPECT_EQ(executor->evaluate(Split::test, {}).count, 0);
+  EXPECT_EQ(executor->state().parameters, random_state(settings).parameters);
+}
+
+TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {
+  const ExecutionPlan seed = Form{"seed", {1, 28, 28}, {{8, 5, 2}, {16, 5, 2}}, 10}.plan();
+  const ExecutionPlan four_times = Form{"wide", {1, 28, 28}, {{32, 5, 2}, {64, 5, 2}}, 10}.plan();
+  const backend::FusedStepPlan large = backend::plan_fused_step(seed, 232448);
+  ASSERT_TRUE(large.shape.has_value());
+  EXPECT_EQ(large.shape->residency, backend::FusedResidency::both);
+  EXPECT_EQ(large.shape->block[1].forward_splits, 8);
+  EXPECT_THAT(large.reason, HasSubstr("of shared memory"));
+  std::size_t last = 232448;
+  for (const std::size_t limit : {std::size_t{232448}, std::size_t{101376}, std::size_t{65536}, std::size_t{49152}}) {
+    const backend::FusedStepPlan plan = backend::plan_fused_step(seed, limit);
+    ASSERT_TRUE(plan.shape.has_value()) << limit << ": " << plan.reason;
+    EXPECT_LE(plan.shape->shared_bytes(), limit);
+    EXPECT_LE(plan.shape->shared_bytes(), last);
+    last = plan.shape->shared_bytes();
+  }
+  const backend::FusedStepPlan small = backend::plan_fused_step(seed, 8192);
+  EXPECT_FALSE(small.shape.has_value());
+  EXPECT_THAT(small.reason, HasSubstr("more than the 8 KB of shared memory"));
+  const backend::FusedStepPlan wide = backend::plan_fused_step(four_times, 232448);
+  ASSERT_TRUE(wide.shape.has_value()) << wide.reason;
+  EXPECT_EQ(wide.shape->residency, backend::FusedResidency::none);
+}
+
+TEST_F(FusedStepTest, SaysWhyItCannotRunANetwork) {
+  const auto expect_reason = [](const ExecutionPlan& plan, const std::string& reason) {
+    EXPECT_THAT([&] { static_cast<void>(backend::execution_path(plan, fused_options)); },
+                ThrowsMessage<UsageError>(::testing::AllOf(HasSubstr(reason), HasSubstr("--path layered"))));
+    const ExecutionPath path = backend::execution_path(plan);
+    EXPECT_EQ(path.name, "layered");
+    EXPECT_THAT(path.detail, HasSubstr(reason));
+  };
+  expect_reason(PlanBuilder(12).dense(3).plan(), "no convolution");
+  expect_reason(PlanBuilder(12).dense(5).sigmoid().sigmoid().dense(3).plan(), "not blocks");
+  expect_reason(Form{"", {1, 12, 12}, {{3, 2, 2}}}.plan(), "kernel is 2x2");
+  expect_reason(Form{"", {1, 200, 200}, {{3, 3, 2}}}.plan(), "shared memory");
+  const Form five{"", {1, 70, 70}, {{1, 3, 2}, {1, 3, 2}, {1, 3, 2}, {1, 1, 2}, {1, 1, 2}}};
+  expect_reason(five.plan(), "5 blocks");
+  expect_reason(
+      PlanBuilder(100)
+          .conv2d(
+              {.height = 10, .width = 10, .filters = 2, .kernel_h = 3, .kernel_w = 3, .padding_h = 1, .padding_w = 1})
+          .maxpool(
+              {.channels = 2, .height = 10, .width = 10, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2})
+          .sigmoid()
+          .dense(3)
+          .plan(),
+      "padding");
+}
+
+#ifdef TOUCHSTONE_EMULATED
+TEST_F(FusedStepTest, EveryScheduleGivesTheSameBits) {
+  for (const std::size_t index : {std::size_t{1}, std::size_t{5}, std::size_t{6}}) {
+    const Form& form = forms()[index];
+    SCOPED_TRACE(form.name);
+    const ExecutorSettings settings = settings_of(form, OptimizerKind::adamw);
+    const auto outcome = [&] {
+      const std::unique_ptr<Executor> executor =
+          prepared(form, settings, {.memory = MemoryStrategy::guarded, .path = PathRequest::fused});
+      const double loss = train(*executor, 21, 8).loss_sum;
+      std::vector<double> all = executor->state().parameters;
+      all.push_back(loss);
+      return all;
+    };
+    const std::vector<double> first = outcome();
+    for (const emulation::Options& options : emulation::standard_schedules) {
+      emulation::configure(options);
+      EXPECT_EQ(outcome(), first) << emulation::to_string(options.schedule);
+    }
+    emulation::configure({});
+  }
+}
+#endif
+
+}  // namespace
+}  // namespace touchstone::test
