@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/async_copy.h"
 #include "kernels/check.h"
 #include "kernels/fused_step.h"
 #include "kernels/fused_step_stages.h"
@@ -30,10 +31,11 @@ namespace {
 template <int VALUE>
 using Constant = std::integral_constant<int, VALUE>;
 
-// All blocks have this kernel and this pool, and the parameters are in shared memory.
-template <int KERNEL, int POOL>
+// All blocks have this kernel and this pool, and the parameters are in shared memory, IN_ORDER for each reader.
+template <int KERNEL, int POOL, bool IN_ORDER>
 struct OneKind {
   static constexpr bool resident = true;
+  static constexpr bool in_order = IN_ORDER;
   template <class Stage>
   static __device__ __forceinline__ void with_block(const FusedBlock& /*block*/, const Stage& stage) {
     stage(Constant<KERNEL>(), Constant<POOL>());
@@ -43,6 +45,7 @@ struct OneKind {
 // Any blocks; the parameters are where there is room for them.
 struct AnyKind {
   static constexpr bool resident = false;
+  static constexpr bool in_order = false;
   template <class Stage>
   static __device__ __forceinline__ void with_block(const FusedBlock& block, const Stage& stage) {
     switch (10 * block.kernel + block.pool) {
@@ -66,24 +69,26 @@ struct AnyKind {
   }
 };
 
+// Where a block brings the parameters; nullptr where it does not.
+struct FusedParameters {
+  float* packed = nullptr;
+  float* natural = nullptr;
+};
+
 // Shared memory as FusedStepShape::shared_bytes() counts it.
 template <class Kind>
 __device__ __forceinline__ FusedWorkspace take_workspace(const FusedStepShape& shape, const FusedStepTensors& tensors,
-                                                         float*& table, float*& packed, float*& natural) {
+                                                         FusedParameters& parameters) {
   SharedMemory shared;
   FusedWorkspace work{};
-  table = shared.take<float>(FusedStepShape::table_floats);
-  work.table = table;
-  const bool resident = Kind::resident || shape.residency != FusedResidency::none;
-  packed = nullptr;
-  natural = nullptr;
-  if (resident) {
-    packed = shared.take<float>(static_cast<std::size_t>(shape.packed_floats));
-    work.packed = packed;
-    work.data_filters = packed;
+  work.table = shared.take<float>(FusedStepShape::table_floats);
+  if (Kind::resident || shape.residency != FusedResidency::none) {
+    parameters.packed = shared.take<float>(static_cast<std::size_t>(shape.packed_floats));
+    work.packed = parameters.packed;
+    work.data_filters = parameters.packed;
     if (shape.natural_floats > 0) {
-      natural = shared.take<float>(static_cast<std::size_t>(shape.natural_floats));
-      work.data_filters = natural;
+      parameters.natural = shared.take<float>(static_cast<std::size_t>(shape.natural_floats));
+      work.data_filters = parameters.natural;
     }
   } else {
     work.packed = tensors.packed;
@@ -91,7 +96,8 @@ __device__ __forceinline__ FusedWorkspace take_workspace(const FusedStepShape& s
   }
   work.activations = shared.take<float>(static_cast<std::size_t>(shape.activation_floats));
   work.deltas = shared.take<float>(static_cast<std::size_t>(shape.delta_floats));
-  work.argmax = shared.take<unsigned char>(static_cast<std::size_t>(shape.delta_floats));
+  work.argmax = shared.take<std::uint8_t>(static_cast<std::size_t>(shape.delta_floats));
+  work.offsets = shared.take<std::uint16_t>(static_cast<std::size_t>(shape.delta_floats));
   if (shape.scratch_floats > 0) {
     work.scratch = shared.take<float>(static_cast<std::size_t>(shape.scratch_floats));
   }
@@ -100,9 +106,10 @@ __device__ __forceinline__ FusedWorkspace take_workspace(const FusedStepShape& s
   return work;
 }
 
-__device__ __forceinline__ void copy_vectors(const float* source, float* target, int floats) {
+// Starts to copy so many floats, to the next multiple of 4: behind a tensor there is a gap.
+__device__ __forceinline__ void start_copy(const float* source, float* target, int floats) {
   for (int i = 4 * thread_index(); i < floats; i += 4 * fused_threads) {
-    store4(target + i, load4(source + i));
+    start_copy16(source + i, target + i);
   }
 }
 
@@ -111,38 +118,47 @@ template <class Kind>
 class SampleRunner {
  public:
   __device__ SampleRunner(const FusedStepShape& shape, const FusedStepTensors& tensors)
-      : shape_(shape), tensors_(tensors), work_(take_workspace<Kind>(shape, tensors, table_, packed_, natural_)) {
+      : shape_(shape), tensors_(tensors), work_(take_workspace<Kind>(shape, tensors, parameters_)) {
     for (int i = thread_index(); i < FusedStepShape::table_floats; i += fused_threads) {
-      table_[i] = tensors.table[i];
+      work_.table[i] = tensors.table[i];
     }
     __syncthreads();  // load() looks values up
   }
 
-  // Brings the parameters into shared memory; a barrier has to follow.
+  // Starts to bring the parameters into shared memory, first those of the first block; forward() waits for them.
   __device__ __forceinline__ void load_parameters() {
-    if (packed_ != nullptr) {
-      copy_vectors(tensors_.packed, packed_, shape_.packed_floats);
-      if (natural_ != nullptr) {
-        for (int i = 1; i < shape_.blocks; ++i) {
-          const FusedBlock& block = shape_.block[i];
-          copy_vectors(tensors_.parameters + block.weights, natural_ + block.data_filters_at, block.weights_count());
-        }
+    if (parameters_.packed == nullptr) {
+      return;
+    }
+    const int first = shape_.blocks > 1 ? shape_.block[1].filters_at : shape_.dense_at;
+    start_copy(tensors_.packed, parameters_.packed, first);
+    end_copy_group();
+    start_copy(tensors_.packed + first, parameters_.packed + first, shape_.packed_floats - first);
+    if (parameters_.natural != nullptr) {
+      for (int i = 1; i < shape_.blocks; ++i) {
+        const FusedBlock& block = shape_.block[i];
+        start_copy(tensors_.parameters + block.weights, parameters_.natural + block.data_filters_at,
+                   block.weights_count());
       }
     }
+    end_copy_group();
   }
 
-  // Brings a sample of the run into shared memory; a barrier has to follow.
+  // Brings a sample of the run into shared memory, for forward().
   __device__ __forceinline__ void load(std::int64_t sample) {
     load_sample(shape_, work_, tensors_.pixels, tensors_.labels, tensors_.indices[sample]);
   }
 
   // From the pixels to the logits.
   __device__ __forceinline__ void forward() {
+    wait_copies<1>();
+    __syncthreads();  // the image and the first block's parameters are there
     for (int i = 0; i < shape_.blocks; ++i) {
       const FusedBlock& block = shape_.block[i];
       Kind::with_block(block, [&](auto kernel, auto pool) {
         block_forward<decltype(kernel)::value, decltype(pool)::value>(block, work_);
-        __syncthreads();  // a window's parts, or its value, are there
+        wait_copies<0>();
+        __syncthreads();  // a window's parts, or its value, are there, and all parameters
         if (block.forward_splits > 1) {
           combine_forward<decltype(pool)::value>(block, work_);
           __syncthreads();  // the block's output is there, and the scratch free
@@ -182,7 +198,8 @@ class SampleRunner {
     }
     const FusedBlock& first = shape_.block[0];
     Kind::with_block(first, [&](auto kernel, auto pool) {
-      block_backward_filters<decltype(kernel)::value, decltype(pool)::value>(first, work_, gradient);
+      static_cast<void>(pool);
+      block_backward_filters<decltype(kernel)::value>(first, work_, gradient);
     });
     if (first.filter_splits > 1) {
       __syncthreads();  // the parts of the filters' gradient are there
@@ -194,9 +211,9 @@ class SampleRunner {
   template <int KERNEL, int POOL>
   __device__ __forceinline__ void backward_block(const FusedBlock& block, const FusedBlock& before,
                                                  const PartialGradient& gradient) {
-    block_backward_filters<KERNEL, POOL>(block, work_, gradient);
+    block_backward_filters<KERNEL>(block, work_, gradient);
     for (int begin = 0; begin < block.channels; begin += block.patch_channels) {
-      block_backward_patches<KERNEL, POOL>(block, work_, begin);
+      block_backward_patches<KERNEL, POOL, Kind::in_order>(block, work_, begin);
       __syncthreads();  // the patches are there, and before the first ones the parts of the filters' gradient
       if (begin == 0 && block.filter_splits > 1) {
         combine_filters(block, work_, gradient);
@@ -208,9 +225,7 @@ class SampleRunner {
 
   const FusedStepShape& shape_;
   const FusedStepTensors& tensors_;
-  float* table_;
-  float* packed_;
-  float* natural_;
+  FusedParameters parameters_;
   FusedWorkspace work_;
 };
 
@@ -235,7 +250,6 @@ __device__ __forceinline__ void run_parts(SampleRunner<Kind>& runner, const Fuse
         runner.load(batch.first + sample);
       }
       loaded = false;
-      __syncthreads();  // image and parameters are there
       runner.forward();
       runner.finish_sample(batch.first + sample, scale);
       runner.backward(gradient);
@@ -291,7 +305,6 @@ __global__ void __launch_bounds__(fused_threads, 1)
   runner.load_parameters();
   for (std::int64_t sample = blockIdx.x; sample < samples; sample += gridDim.x) {
     runner.load(sample);
-    __syncthreads();  // image and parameters are there
     runner.forward();
     runner.finish_sample(sample, 1.0F);
   }
@@ -322,15 +335,19 @@ __global__ void __launch_bounds__(update_threads)
 template <class Use>
 auto with_kind(const FusedStepShape& shape, const Use& use) {
   const auto all_are = [&shape](int kernel, int pool) {
-    return shape.residency != FusedResidency::none &&
-           std::all_of(shape.block.begin(), shape.block.begin() + shape.blocks,
-                       [&](const FusedBlock& block) { return block.kernel == kernel && block.pool == pool; });
+    return std::all_of(
+        shape.block.begin(), shape.block.begin() + shape.blocks,
+        [kernel, pool](const FusedBlock& block) { return block.kernel == kernel && block.pool == pool; });
   };
-  if (all_are(5, 2)) {
-    return use(OneKind<5, 2>());
+  const bool in_order = shape.residency == FusedResidency::both;
+  if (in_order && all_are(5, 2)) {
+    return use(OneKind<5, 2, true>());
   }
-  if (all_are(3, 2)) {
-    return use(OneKind<3, 2>());
+  if (in_order && all_are(3, 2)) {
+    return use(OneKind<3, 2, true>());
+  }
+  if (shape.residency == FusedResidency::packed && all_are(5, 2)) {
+    return use(OneKind<5, 2, false>());
   }
   return use(AnyKind());
 }

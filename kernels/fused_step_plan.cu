@@ -187,7 +187,7 @@ int wanted_splits(int items, int most) {
 
 // Cuts the sums of a block as far as `scratch` floats allow; returns what it needs of them.
 int plan_scratch(FusedBlock& block, bool first, int scratch) {
-  const int forward_items = divide_up(block.filters, vector_floats) * block.windows();
+  const int forward_items = divide_up(block.filters, fused_thread_filters(block.pool)) * block.windows();
   block.forward_splits = wanted_splits(forward_items, block.channels);
   while (forward_scratch(block, block.forward_splits) > scratch) {
     block.forward_splits = divide_up(block.channels, divide_up(block.channels, block.forward_splits - 1));

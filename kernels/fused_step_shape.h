@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/backend.h"
 #include "kernels/shared_memory.h"
@@ -24,6 +25,7 @@ inline constexpr int fused_threads = 512;
 ///   filters     [channels*taps][padded_filters]: the filters of a tap side by side, so that four of them are one load
 ///   deltas      [windows][delta_pitch]: for each filter the gradient at the window's argmax
 ///   argmax      [windows][delta_pitch]: that position within the window, a*pool + b
+///   offsets     [windows][delta_pitch]: the same as an offset into a plane of the input
 struct FusedBlock {
   int channels;
   int height;
@@ -67,6 +69,9 @@ struct FusedBlock {
   [[nodiscard]] __host__ __device__ constexpr int patch() const { return kernel + pool - 1; }
 };
 
+/// Filters that a thread computes a window's pre-activations of; fewer where it has nine sums for each.
+[[nodiscard]] __host__ __device__ constexpr int fused_thread_filters(int pool) { return pool == 2 ? 4 : 2; }
+
 /// Which of the parameters a block of the fused step brings into shared memory.
 enum class FusedResidency : unsigned char {
   both,    ///< all, and the filters a second time, as the gradient of the input reads them without bank conflicts
@@ -105,7 +110,8 @@ struct FusedStepShape {
         .take<float>(resident(natural_floats))
         .take<float>(static_cast<std::size_t>(activation_floats))
         .take<float>(static_cast<std::size_t>(delta_floats))
-        .take<unsigned char>(static_cast<std::size_t>(delta_floats))
+        .take<std::uint8_t>(static_cast<std::size_t>(delta_floats))
+        .take<std::uint16_t>(static_cast<std::size_t>(delta_floats))
         .take<float>(static_cast<std::size_t>(scratch_floats))
         .take<float>(static_cast<std::size_t>(classes))
         .take<int>(1)

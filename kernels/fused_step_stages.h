@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/backend.h"
@@ -16,12 +17,13 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 
 /// What a block works on. Offsets into it are those of FusedStepShape.
 struct FusedWorkspace {
-  const float* table;         ///< the value of each pixel
+  float* table;               ///< the value of each pixel
   const float* packed;        ///< the parameters; in device memory where they do not fit
   const float* data_filters;  ///< what FusedBlock::data_filters_at is an offset into
   float* activations;
   float* deltas;
   std::uint8_t* argmax;
+  std::uint16_t* offsets;
   float* scratch;
   float* logits;  ///< [classes]; then their gradient
   int* label;
@@ -91,13 +93,38 @@ __device__ __forceinline__ void load_row(const float* source, float (&row)[WIDTH
   }
 }
 
-inline constexpr int thread_filters = 4;
+/// One tap of the filters that a thread computes, in one access.
+template <int FILTERS>
+__device__ __forceinline__ void load_tap(const float* source, float (&weights)[FILTERS]) {
+  if constexpr (FILTERS == 4) {
+    const float4 w = load4(source);
+    weights[0] = w.x;
+    weights[1] = w.y;
+    weights[2] = w.z;
+    weights[3] = w.w;
+  } else {
+    static_assert(FILTERS == 2, "a tap is a vector");
+    const auto w = load_vector<float2>(source);
+    weights[0] = w.x;
+    weights[1] = w.y;
+  }
+}
 
-/// Adds one channel's products to the pre-activations of a window, for four filters. `image`: the window's first pixel;
-/// `filters`: the four filters' first tap of this channel. POOL rows of the image are in registers at a time.
-template <int KERNEL, int POOL>
+/// Writes what a thread computes of some filters, in one access.
+template <int FILTERS>
+__device__ __forceinline__ void store_sums(float* target, const float (&sums)[FILTERS]) {
+  if constexpr (FILTERS == 4) {
+    store4(target, make_float4(sums[0], sums[1], sums[2], sums[3]));
+  } else {
+    store_vector(target, make_float2(sums[0], sums[1]));
+  }
+}
+
+/// Adds one channel's products to the pre-activations of a window, for some filters. `image`: the window's first pixel;
+/// `filters`: the filters' first tap of this channel. POOL rows of the image are in registers at a time.
+template <int KERNEL, int POOL, int FILTERS>
 __device__ __forceinline__ void add_channel(const float* image, int pitch, const float* filters, int padded_filters,
-                                            float (&sums)[POOL * POOL][thread_filters]) {
+                                            float (&sums)[POOL * POOL][FILTERS]) {
   constexpr int width = KERNEL + POOL - 1;
   float rows[POOL][width];
 #pragma unroll
@@ -109,28 +136,29 @@ __device__ __forceinline__ void add_channel(const float* image, int pitch, const
     load_row<width, POOL>(image + (p + POOL - 1) * pitch, rows[(p + POOL - 1) % POOL]);
 #pragma unroll
     for (int q = 0; q < KERNEL; ++q) {
-      const float4 w = load4(filters + (p * KERNEL + q) * padded_filters);
+      float weights[FILTERS];
+      load_tap(filters + (p * KERNEL + q) * padded_filters, weights);
 #pragma unroll
       for (int position = 0; position < POOL * POOL; ++position) {
         const float x = rows[(p + position / POOL) % POOL][q + position % POOL];
-        sums[position][0] += x * w.x;
-        sums[position][1] += x * w.y;
-        sums[position][2] += x * w.z;
-        sums[position][3] += x * w.w;
+#pragma unroll
+        for (int f = 0; f < FILTERS; ++f) {
+          sums[position][f] += x * weights[f];
+        }
       }
     }
   }
 }
 
 /// Pools a window of one filter and applies the sigmoid. `sums`: its pre-activations without bias.
-template <int POSITIONS>
+template <int POOL>
 __device__ __forceinline__ void finish_window(const FusedBlock& block, const FusedWorkspace& work, int filter,
-                                              int window, const float (&sums)[POSITIONS]) {
+                                              int window, const float (&sums)[POOL * POOL]) {
   const float bias = work.packed[block.bias_at + filter];
   float largest = sums[0] + bias;
   int argmax = 0;
 #pragma unroll
-  for (int position = 1; position < POSITIONS; ++position) {
+  for (int position = 1; position < POOL * POOL; ++position) {
     const float value = sums[position] + bias;
     if (value > largest) {
       largest = value;
@@ -140,14 +168,17 @@ __device__ __forceinline__ void finish_window(const FusedBlock& block, const Fus
   const int i = window / block.out_w;
   const int j = window - i * block.out_w;
   work.activations[block.output_at + filter * block.out_plane + i * block.out_pitch + j] = sigmoid_value(largest);
-  work.argmax[block.deltas_at + window * block.delta_pitch + filter] = static_cast<std::uint8_t>(argmax);
+  const int at = block.deltas_at + window * block.delta_pitch + filter;
+  work.argmax[at] = static_cast<std::uint8_t>(argmax);
+  work.offsets[at] = static_cast<std::uint16_t>((i * POOL + argmax / POOL) * block.pitch + j * POOL + argmax % POOL);
 }
 
-/// The pre-activations of a block. Thread: a window of four filters over some of the channels; where these are not all,
+/// The pre-activations of a block. Thread: a window of some filters over some of the channels; where these are not all,
 /// the sums go to the scratch, [split][position][window][padded_filters], and combine_forward() has the rest.
 template <int KERNEL, int POOL>
 __device__ __forceinline__ void block_forward(const FusedBlock& block, const FusedWorkspace& work) {
   constexpr int positions = POOL * POOL;
+  constexpr int thread_filters = fused_thread_filters(POOL);
   const int windows = block.windows();
   const int groups = (block.filters + thread_filters - 1) / thread_filters;
   const int share = (block.channels + block.forward_splits - 1) / block.forward_splits;
@@ -169,9 +200,9 @@ __device__ __forceinline__ void block_forward(const FusedBlock& block, const Fus
     if (block.forward_splits > 1) {
 #pragma unroll
       for (int position = 0; position < positions; ++position) {
-        store4(work.scratch + ((split * positions + position) * windows + window) * block.padded_filters +
-                   group * thread_filters,
-               make_float4(sums[position][0], sums[position][1], sums[position][2], sums[position][3]));
+        store_sums(work.scratch + ((split * positions + position) * windows + window) * block.padded_filters +
+                       group * thread_filters,
+                   sums[position]);
       }
       continue;
     }
@@ -183,7 +214,7 @@ __device__ __forceinline__ void block_forward(const FusedBlock& block, const Fus
         of_filter[position] = sums[position][f];
       }
       if (group * thread_filters + f < block.filters) {
-        finish_window(block, work, group * thread_filters + f, window, of_filter);
+        finish_window<POOL>(block, work, group * thread_filters + f, window, of_filter);
       }
     }
   }
@@ -205,7 +236,7 @@ __device__ __forceinline__ void combine_forward(const FusedBlock& block, const F
             work.scratch[((split * positions + position) * windows + window) * block.padded_filters + filter];
       }
     }
-    finish_window(block, work, filter, window, sums);
+    finish_window<POOL>(block, work, filter, window, sums);
   }
 }
 
@@ -306,7 +337,7 @@ __device__ __forceinline__ void dense_backward(const FusedStepShape& shape, cons
 /// The gradients of a block's filters and bias. Thread: a row of taps of one channel and filter, over some of the
 /// windows; where these are not all, the sums go to the scratch, [split][weights, then biases], and combine_filters()
 /// has the rest.
-template <int KERNEL, int POOL>
+template <int KERNEL>
 __device__ __forceinline__ void block_backward_filters(const FusedBlock& block, const FusedWorkspace& work,
                                                        const PartialGradient& gradient) {
   const int rows = block.filters * block.channels * KERNEL;
@@ -323,22 +354,17 @@ __device__ __forceinline__ void block_backward_filters(const FusedBlock& block, 
     float bias = 0.0F;
     const int begin = split * share;
     const int end = min(begin + share, block.windows());
-    int i = begin / block.out_w;
-    int j = begin - i * block.out_w;
+    int at = block.deltas_at + begin * block.delta_pitch + filter;
+#pragma unroll 4
     for (int window = begin; window < end; ++window) {
-      const int at = block.deltas_at + window * block.delta_pitch + filter;
       const float delta = work.deltas[at];
-      const int position = work.argmax[at];
-      const float* x = image + (i * POOL + position / POOL) * block.pitch + j * POOL + position % POOL;
+      const float* x = image + work.offsets[at];
 #pragma unroll
       for (int q = 0; q < KERNEL; ++q) {
         sums[q] += delta * x[q];
       }
       bias += delta;
-      if (++j == block.out_w) {
-        j = 0;
-        ++i;
-      }
+      at += block.delta_pitch;
     }
     const bool has_bias = p == 0 && channel == 0;
     if (block.filter_splits > 1) {
@@ -376,14 +402,33 @@ __device__ __forceinline__ void combine_filters(const FusedBlock& block, const F
   }
 }
 
+/// Adds a filter's row of taps, times the delta, to a row of a window's patch; `taps` are `stride` apart. The branch is
+/// the same for all lanes of a warp.
+template <int KERNEL, int POOL>
+__device__ __forceinline__ void add_taps(const float* taps, int stride, float delta, int column,
+                                         float (&sums)[KERNEL + POOL - 1]) {
+#pragma unroll
+  for (int b = 0; b < POOL; ++b) {
+    if (column == b) {
+#pragma unroll
+      for (int q = 0; q < KERNEL; ++q) {
+        sums[b + q] += delta * taps[q * stride];
+      }
+    }
+  }
+}
+
 /// What each window contributes to the gradient of the block's input, for channels from `begin` on: the scratch gets
 /// [window][channel][patch][patch], the filters at the windows' argmax times the deltas, summed over the filters.
 /// Thread: a row of a patch. A window's threads begin a warp, so that a warp's lanes have their argmax in common.
-template <int KERNEL, int POOL>
+/// IN_ORDER: the taps at data_filters_at are neighbours.
+template <int KERNEL, int POOL, bool IN_ORDER>
 __device__ __forceinline__ void block_backward_patches(const FusedBlock& block, const FusedWorkspace& work, int begin) {
   constexpr int patch = KERNEL + POOL - 1;
+  constexpr int vector = 4;
   const int rows = min(block.patch_channels, block.channels - begin) * patch;
   const int lanes = (rows + warp_size - 1) / warp_size * warp_size;
+  const int tap_stride = IN_ORDER ? 1 : block.data_tap_stride;
   for (int item = thread_index(); item < lanes * block.windows(); item += fused_threads) {
     const int window = item / lanes;
     const int row = item - window * lanes;  // channel*patch + u
@@ -392,26 +437,24 @@ __device__ __forceinline__ void block_backward_patches(const FusedBlock& block, 
     }
     const int channel = row / patch;
     const int u = row - channel * patch;
-    const float* filters =
-        work.data_filters + block.data_filters_at + (begin + channel) * KERNEL * KERNEL * block.data_tap_stride;
+    // Where the row of taps p = u would be; the others are found from there.
+    const float* taps =
+        work.data_filters + block.data_filters_at + ((begin + channel) * KERNEL + u) * KERNEL * tap_stride;
     const int at = block.deltas_at + window * block.delta_pitch;
 
     float sums[patch] = {};
-    for (int filter = 0; filter < block.filters; ++filter) {
-      const int position = work.argmax[at + filter];
-      const int p = u - position / POOL;
-      if (p < 0 || p >= KERNEL) {
-        continue;
-      }
-      const float delta = work.deltas[at + filter];
-      const float* taps = filters + filter * block.data_filter_stride + p * KERNEL * block.data_tap_stride;
+    for (int filter = 0; filter < block.filters; filter += vector) {
+      const float4 d = load4(work.deltas + at + filter);
+      const auto a = load_vector<uchar4>(work.argmax + at + filter);
+      const float deltas[vector] = {d.x, d.y, d.z, d.w};
+      const int positions[vector] = {a.x, a.y, a.z, a.w};
 #pragma unroll
-      for (int b = 0; b < POOL; ++b) {
-        if (position % POOL == b) {
-#pragma unroll
-          for (int q = 0; q < KERNEL; ++q) {
-            sums[b + q] += delta * taps[q * block.data_tap_stride];
-          }
+      for (int f = 0; f < vector; ++f) {
+        const int above = positions[f] / POOL;
+        const bool reads = static_cast<unsigned>(u - above) < static_cast<unsigned>(KERNEL);
+        if (reads && filter + f < block.filters) {
+          add_taps<KERNEL, POOL>(taps + (filter + f) * block.data_filter_stride - above * KERNEL * tap_stride,
+                                 tap_stride, deltas[f], positions[f] % POOL, sums);
         }
       }
     }

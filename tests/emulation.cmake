@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+touchstone_test(emulation_cooperative_test LINKS touchstone_emulation)
 touchstone_test(emulation_defect_test LINKS touchstone_emulation)
 touchstone_test(emulation_library_test LINKS touchstone_emulation)
 touchstone_test(emulation_runtime_test LINKS touchstone_emulation)

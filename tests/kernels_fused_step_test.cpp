@@ -351,21 +351,34 @@ TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {
   EXPECT_EQ(wide.shape->residency, backend::FusedResidency::none);
 }
 
-TEST_F(FusedStepTest, SaysWhyItCannotRunANetwork) {
-  const auto expect_reason = [](const ExecutionPlan& plan, const std::string& reason) {
+// Why the fused step cannot run a network, as its path says it.
+void expect_reason(const ExecutionPath& path, const std::string& name, const std::string& reason) {
+  EXPECT_EQ(path.name, name);
+  EXPECT_THAT(path.detail, HasSubstr(reason));
+}
+
+TEST_F(FusedStepTest, FusesBlocksWhereItCannotRunANetwork) {
+  const auto expect_blocks = [](const ExecutionPlan& plan, const std::string& reason) {
+    expect_reason(backend::execution_path(plan), "fused", "of convolution, max-pool and sigmoid; not whole steps");
+    expect_reason(backend::execution_path(plan), "fused", reason);
+    expect_reason(backend::execution_path(plan, fused_options), "fused", reason);
+    expect_reason(backend::execution_path(plan, {.path = PathRequest::layered}), "layered", "asked");
+  };
+  expect_blocks(Form{"", {1, 12, 12}, {{3, 2, 2}}}.plan(), "kernel is 2x2");
+  expect_blocks(Form{"", {1, 200, 200}, {{3, 3, 2}}}.plan(), "shared memory");
+  const Form five{"", {1, 70, 70}, {{1, 3, 2}, {1, 3, 2}, {1, 3, 2}, {1, 1, 2}, {1, 1, 2}}};
+  expect_blocks(five.plan(), "5 blocks");
+}
+
+TEST_F(FusedStepTest, SaysWhyNothingOfANetworkCanBeFused) {
+  const auto expect_layered = [](const ExecutionPlan& plan, const std::string& reason) {
     EXPECT_THAT([&] { static_cast<void>(backend::execution_path(plan, fused_options)); },
                 ThrowsMessage<UsageError>(::testing::AllOf(HasSubstr(reason), HasSubstr("--path layered"))));
-    const ExecutionPath path = backend::execution_path(plan);
-    EXPECT_EQ(path.name, "layered");
-    EXPECT_THAT(path.detail, HasSubstr(reason));
+    expect_reason(backend::execution_path(plan), "layered", reason);
   };
-  expect_reason(PlanBuilder(12).dense(3).plan(), "no convolution");
-  expect_reason(PlanBuilder(12).dense(5).sigmoid().sigmoid().dense(3).plan(), "not blocks");
-  expect_reason(Form{"", {1, 12, 12}, {{3, 2, 2}}}.plan(), "kernel is 2x2");
-  expect_reason(Form{"", {1, 200, 200}, {{3, 3, 2}}}.plan(), "shared memory");
-  const Form five{"", {1, 70, 70}, {{1, 3, 2}, {1, 3, 2}, {1, 3, 2}, {1, 1, 2}, {1, 1, 2}}};
-  expect_reason(five.plan(), "5 blocks");
-  expect_reason(
+  expect_layered(PlanBuilder(12).dense(3).plan(), "no convolution");
+  expect_layered(PlanBuilder(12).dense(5).sigmoid().sigmoid().dense(3).plan(), "not blocks");
+  expect_layered(
       PlanBuilder(100)
           .conv2d(
               {.height = 10, .width = 10, .filters = 2, .kernel_h = 3, .kernel_w = 3, .padding_h = 1, .padding_w = 1})

@@ -25,6 +25,9 @@ constexpr const char* network_name = "network";
 /// cpu device takes 16 parts of at most 8 samples, then goes on within each part).
 constexpr std::int64_t executor_batch_size = 136;
 
+/// Of the steps that are run with each variant: more blocks than the emulated device has multiprocessors.
+constexpr std::int64_t variant_batch_size = 20;
+
 void require_known(const std::vector<std::string>& names) {
   const std::vector<std::string> known = check_names();
   for (const std::string& name : names) {
@@ -135,8 +138,12 @@ CheckReport run_check(DeviceOperations& operations, const std::vector<ExecutorPa
   if (wanted(settings, network_name)) report.networks = check_network(run, paths, observer.on_stage);
   if (!wanted(settings, executor_name)) return report;
   run.batch_size = executor_batch_size;
+  NetworkRun small = run;
+  small.batch_size = variant_batch_size;
   for (const ExecutorPath& path : paths) {
-    for (PropertyReport& property : check_executor(run, path.make)) {
+    std::vector<PropertyReport> properties = check_executor(run, path.make);
+    properties.push_back(check_variants(small, path.make, operations));
+    for (PropertyReport& property : properties) {
       property.path = path.name;
       report.executor.push_back(std::move(property));
     }

@@ -119,6 +119,13 @@ class Promises {
     return difference(executor_->state(), one_by_one);
   }
 
+  /// The state after all steps at once.
+  [[nodiscard]] ExecutorState state_after_steps() {
+    executor_->set_state(initial_);
+    static_cast<void>(train(0, batches));
+    return executor_->state();
+  }
+
   /// With parameters that are NaN every step's loss is; the first is to be reported.
   [[nodiscard]] std::string non_finite_loss() {
     ExecutorState spoilt = initial_;
@@ -258,6 +265,28 @@ std::vector<PropertyReport> check_executor(const NetworkRun& run, const Executor
     add(fmt::format("a step of {}", to_string(optimizer.kind)), Promises(run, make_executor, optimizer).rule());
   }
   return reports;
+}
+
+PropertyReport check_variants(const NetworkRun& run, const ExecutorMaker& make_executor, DeviceOperations& operations) {
+  PropertyReport report{.property = "the same bits with each variant", .problem = "", .path = ""};
+  const std::vector<std::string> variants = operations.variants();
+  ExecutorState first;
+  for (std::size_t i = 0; i < variants.size() && report.problem.empty(); ++i) {
+    operations.select_variant(i);
+    ExecutorState state = Promises(run, make_executor, {.kind = OptimizerKind::adam}).state_after_steps();
+    if (i == 0) {
+      first = std::move(state);
+      continue;
+    }
+    const auto [got, expected] =
+        std::mismatch(state.parameters.begin(), state.parameters.end(), first.parameters.begin());
+    if (got != state.parameters.end()) {
+      report.problem = fmt::format("{}: parameter[{}] is {:.9g}, other bits than with {}, {:.9g}", variants[i],
+                                   got - state.parameters.begin(), *got, variants[0], *expected);
+    }
+  }
+  operations.select_variant(0);
+  return report;
 }
 
 }  // namespace touchstone::check

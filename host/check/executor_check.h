@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "host/check/network_check.h"
+#include "touchstone/device_operations.h"
 
 namespace touchstone::check {
 
@@ -26,5 +27,9 @@ struct PropertyReport {
 /// They need no reference for the network, so no window is too close for them. All but the last use Adam, whose steps
 /// depend on their number. Throws Error where `run` has too few images for a training and a test set.
 std::vector<PropertyReport> check_executor(const NetworkRun& run, const ExecutorMaker& make_executor);
+
+/// That a few steps of training leave the same bits with each of the device's variants (the schedules of the
+/// emulation). Chooses the first of them again.
+PropertyReport check_variants(const NetworkRun& run, const ExecutorMaker& make_executor, DeviceOperations& operations);
 
 }  // namespace touchstone::check

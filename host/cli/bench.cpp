@@ -132,7 +132,10 @@ std::string epochs_text(const bench::BenchReport& report, const report::Style& s
   add_comparison_columns(report, columns);
   report::Table table(columns);
   for (const bench::EpochLine& line : report.epochs) {
-    std::vector<std::string> cells = {line.network, line.path.name, report::group_digits(line.batch_size), duration_text(line.seconds),
+    std::vector<std::string> cells = {line.network,
+                                      line.path.name,
+                                      report::group_digits(line.batch_size),
+                                      duration_text(line.seconds),
                                       report::group_digits(static_cast<std::int64_t>(line.images_per_second())),
                                       report::group_digits(line.measured_steps)};
     if (line.against) {

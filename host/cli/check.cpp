@@ -66,7 +66,8 @@ std::string path_suffix(const std::string& path) { return path.empty() ? "" : fm
 
 void add_property(const check::PropertyReport& property, report::Table& table, const report::Style& style) {
   const bool passed = property.problem.empty();
-  table.add_row({property.property + path_suffix(property.path), "1", passed ? "0" : "1", "", verdict(passed, style), ""});
+  table.add_row(
+      {property.property + path_suffix(property.path), "1", passed ? "0" : "1", "", verdict(passed, style), ""});
 }
 
 void add_network(const check::NetworkReport& network, report::Table& table, const report::Style& style) {
@@ -79,8 +80,9 @@ void add_network(const check::NetworkReport& network, report::Table& table, cons
   }
   const check::TrajectoryReport& trajectory = network.trajectory;
   table.add_row(
-      {fmt::format("trajectory of {} steps{}", trajectory.steps, path_suffix(network.path)), "1", trajectory.problem.empty() ? "0" : "1",
-       ratio_text(trajectory.worst_ratio), verdict(trajectory.problem.empty(), style),
+      {fmt::format("trajectory of {} steps{}", trajectory.steps, path_suffix(network.path)), "1",
+       trajectory.problem.empty() ? "0" : "1", ratio_text(trajectory.worst_ratio),
+       verdict(trajectory.problem.empty(), style),
        fmt::format("step {}; drift {:.2g}, the reference's own {:.2g}; {} samples passed over", trajectory.worst_step,
                    trajectory.drift, trajectory.reference_drift, trajectory.passed_over)});
 }
@@ -112,8 +114,8 @@ std::string failures_text(const check::CheckReport& report, const report::Style&
   }
   for (const check::PropertyReport& property : report.executor) {
     if (property.problem.empty()) continue;
-    text += fmt::format("\n{}: {}\n  repeat with: {}\n", style.bold(property.property + path_suffix(property.path)), property.problem,
-                        check::repeat_command(report, "executor"));
+    text += fmt::format("\n{}: {}\n  repeat with: {}\n", style.bold(property.property + path_suffix(property.path)),
+                        property.problem, check::repeat_command(report, "executor"));
   }
   for (const check::NetworkReport& network : report.networks) text += network_failures_text(report, network, style);
   return text;

@@ -80,8 +80,9 @@ int run_profile(const ProfileOptions& options, const GlobalOptions& global, cons
 
   nlohmann::ordered_json json = bench::to_json(report);
   json["path"] = path_text(device, network);
-  std::string text = fmt::format("device   {}\npath     {}\nnetwork  {}, batches of {}\nsteps    {}\n\n", device_text(device), path_text(device, network),
-                                 report.network, report.batch_size, report.steps);
+  std::string text =
+      fmt::format("device   {}\npath     {}\nnetwork  {}, batches of {}\nsteps    {}\n\n", device_text(device),
+                  path_text(device, network), report.network, report.batch_size, report.steps);
   text += profile_text(report, console.style()) + summary_text(report);
   if (options.trace) {
     write_file(*options.trace, bench::chrome_trace(report).dump() + "\n");

@@ -29,8 +29,8 @@ std::string_view to_string(PathRequest request) {
 }
 
 PathRequest path_named(std::string_view name) {
-  const auto* const found =
-      std::find_if(requests.begin(), requests.end(), [name](PathRequest request) { return to_string(request) == name; });
+  const auto* const found = std::find_if(requests.begin(), requests.end(),
+                                         [name](PathRequest request) { return to_string(request) == name; });
   if (found == requests.end()) {
     throw UsageError(fmt::format("unknown path `{}` (known: {})", name, fmt::join(path_names(), ", ")));
   }
