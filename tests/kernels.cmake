@@ -13,6 +13,8 @@ function(touchstone_kernel_test name)
   endif()
 endfunction()
 
+touchstone_kernel_test(kernels_block_plan_test)
 touchstone_kernel_test(kernels_executor_test)
+touchstone_kernel_test(kernels_network_pass_test)
 touchstone_kernel_test(kernels_operations_test)
 touchstone_kernel_test(kernels_plan_test)
