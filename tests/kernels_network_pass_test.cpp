@@ -20,7 +20,7 @@
 namespace touchstone::test {
 namespace {
 
-using backend::NetworkBlocks;
+
 using testing::PlanBuilder;
 using testing::random_reals;
 
@@ -98,14 +98,14 @@ class OperationNames final : public OperationRecorder {
 // A pass with all that it works on.
 class Pass {
  public:
-  Pass(const ExecutionPlan& plan, NetworkBlocks blocks)
+  Pass(const ExecutionPlan& plan, bool fuses_blocks)
       : plan_(plan),
         stream_(backend::make_stream()),
         workspace_(allocator_, static_cast<std::int64_t>(backend::blas_workspace_bytes), "the workspace of cuBLAS"),
         blas_(backend::make_blas_handle(stream_.get(), workspace_.data(), workspace_.bytes(), false)),
         parameters_(allocator_, plan.parameter_floats, "the parameters"),
         gradients_(allocator_, plan.parameter_floats, "the gradients"),
-        pass_(plan, batch_size, allocator_, blocks) {}
+        pass_(plan, batch_size, allocator_, fuses_blocks) {}
 
   Results run(std::int64_t batch, OperationRecorder* recorder = nullptr) {
     upload(parameters_.data(), plan_.parameter_floats, 0.5, 1);
