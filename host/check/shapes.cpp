@@ -110,7 +110,7 @@ constexpr std::array conv2d_maxpool_sigmoid_edges = {
     NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 1x7", {{2, 3, 6, 20, 5, 1, 7, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 7x1", {{2, 3, 20, 6, 5, 7, 1, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 9x4", {{1, 2, 16, 15, 3, 9, 4, 1, 1, 0, 0}, 2}},
-    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 101x102", {{2, 1, 103, 105, 2, 101, 102, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 101x102", {{2, 2, 103, 105, 2, 101, 102, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"kernel 37x36, 2 channels", {{1, 2, 40, 41, 2, 37, 36, 1, 1, 0, 0}, 3}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"prime sizes", {{3, 5, 13, 17, 7, 5, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"7 windows across", {{1, 2, 6, 16, 3, 3, 3, 1, 1, 0, 0}, 2}},
@@ -129,6 +129,7 @@ constexpr std::array conv2d_maxpool_sigmoid_edges = {
     NamedShape<Conv2dMaxpoolSigmoidShape>{"16 channels", {{1, 16, 6, 7, 2, 3, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"17 channels", {{1, 17, 6, 7, 2, 3, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"65 channels", {{1, 65, 5, 6, 3, 3, 3, 1, 1, 0, 0}, 2}},
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"65 channels and filters", {{13, 65, 6, 7, 65, 3, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"64 samples", {{64, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"65 samples", {{65, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}, 2}},
 };
