@@ -29,9 +29,6 @@ HWY_BEFORE_NAMESPACE();
 namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
 
-/// What of the first-level cache (32 KiB and more) one operand of a gradient may fill, in floats.
-constexpr std::int64_t cached_floats = std::int64_t{6} * 1024;
-
 /// All filters that meet at one window are added up in registers, over the pixels that any position of the window
 /// reads; as many filters at a time as the cache holds of a tile.
 inline void backward_data(const Conv2dMaxpoolSigmoidShape& shape, const BlockDeltas& deltas, const float* prepared,
@@ -42,6 +39,8 @@ inline void backward_data(const Conv2dMaxpoolSigmoidShape& shape, const BlockDel
   const float* source = prepared + surrounded_begin(shape) + surrounded.first;
   fill_zero(grad_images, conv2d.batch * layout.floats());
   const std::int64_t runs = conv2d.kernel_h + shape.pool - 1;
+  const std::int64_t rows = shape.out_h();
+  const std::int64_t row = shape.out_w();
   const auto add_tile = [&](const PatchTile& tile) HWY_ATTR {
     const EvenParts blocks(conv2d.filters, std::max<std::int64_t>(cached_floats / tile.floats(), 1));
     for (std::int64_t block = 0; block < blocks.parts; ++block) {
@@ -55,12 +54,14 @@ inline void backward_data(const Conv2dMaxpoolSigmoidShape& shape, const BlockDel
                               .target_pitch = layout.pitch(),
                               .next_terms = conv2d.filters,
                               .next_target = shape.pool * conv2d.channels};
-      for (std::int64_t row = 0; row < conv2d.batch * shape.out_h(); ++row) {
-        windows.target =
-            grad_images + row / shape.out_h() * layout.floats() + row % shape.out_h() * shape.pool * layout.pitch();
-        tile.add_each(windows, shape.out_w());
-        windows.offsets += shape.out_w() * conv2d.filters;
-        windows.weights += shape.out_w() * conv2d.filters;
+      for (std::int64_t n = 0; n < conv2d.batch; ++n) {
+        windows.target = grad_images + n * layout.floats();
+        for (std::int64_t i = 0; i < rows; ++i) {
+          tile.add_each(windows, row);
+          windows.offsets += row * conv2d.filters;
+          windows.weights += row * conv2d.filters;
+          windows.target += shape.pool * layout.pitch();
+        }
       }
     }
   };
@@ -70,17 +71,28 @@ inline void backward_data(const Conv2dMaxpoolSigmoidShape& shape, const BlockDel
 /// Where the parts of a block's gradient stand: biases, then the sums of patches, a filter after another.
 inline std::int64_t patches_begin(const Conv2dMaxpoolSigmoidShape& shape) { return whole_lines(shape.conv2d.filters); }
 
+/// Four sums at a time, so that none waits for the one before.
 inline void backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const BlockDeltas& deltas, float* gradients) {
   const std::int64_t filters = shape.conv2d.filters;
   const std::int64_t windows = shape.conv2d.batch * shape.windows();
   const std::int64_t lanes = float_lanes();
   for (std::int64_t k = 0; k < filters; k += lanes) {
     const std::int64_t count = std::min(lanes, filters - k);
-    FloatVector sum = load_first(gradients + k, count);
-    for (std::int64_t w = 0; w < windows; ++w) {
-      sum = hn::Add(sum, hn::LoadU(Floats(), deltas.values + w * filters + k));
+    const float* values = deltas.values + k;
+    const FloatVector zero = hn::Zero(Floats());
+    FloatVector sums[] = {load_first(gradients + k, count), zero, zero, zero};
+    std::int64_t w = 0;
+    for (; w + 4 <= windows; w += 4) {
+      for (FloatVector& sum : sums) {
+        sum = hn::Add(sum, hn::LoadU(Floats(), values));
+        values += filters;
+      }
     }
-    store_first(sum, gradients + k, count);
+    for (; w < windows; ++w) {
+      sums[0] = hn::Add(sums[0], hn::LoadU(Floats(), values));
+      values += filters;
+    }
+    store_first(hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3])), gradients + k, count);
   }
 }
 
@@ -90,19 +102,23 @@ inline void backward_filters(const Conv2dMaxpoolSigmoidShape& shape, const Block
   const Conv2dShape& conv2d = shape.conv2d;
   const PatchLayout layout(shape);
   float* sums = gradients + patches_begin(shape);
-  const float* source = arrange(shape, layout, images, workspace);
-  if (layout.arrangement == PatchArrangement::lookups) {
-    add_window_lookups(shape, source, deltas.values, deltas.patches, sums);
-    return;
-  }
-  const EvenParts parts(conv2d.batch, std::max<std::int64_t>(cached_floats / layout.image, 1));
-  for (std::int64_t part = 0; part < parts.parts; ++part) {
-    const std::int64_t first = parts.begin(part) * shape.windows() * conv2d.filters;
+  float* arranged = allocate_arranged(layout, workspace);
+  const std::int64_t windows = shape.windows();
+  for (std::int64_t n = 0; n < conv2d.batch; n += layout.samples) {
+    const std::int64_t samples = std::min(layout.samples, conv2d.batch - n);
+    const float* source = arrange(shape, layout, images + n * input_image(shape).floats(), samples, arranged);
+    const std::int64_t first = n * windows * conv2d.filters;
+    if (layout.arrangement == PatchArrangement::lookups) {
+      Conv2dMaxpoolSigmoidShape part = shape;
+      part.conv2d.batch = samples;
+      add_window_lookups(part, source, deltas.values + first, deltas.patches + first, sums);
+      continue;
+    }
     const WeightedPatches problem{.source = source,
                                   .source_pitch = layout.pitch,
                                   .offsets = deltas.patches + first,
                                   .weights = deltas.values + first,
-                                  .terms = parts.size(part) * shape.windows(),
+                                  .terms = samples * windows,
                                   .term_step = conv2d.filters,
                                   .target = sums,
                                   .target_pitch = whole_vectors(layout.run_floats),

@@ -238,18 +238,34 @@ struct ForwardSample {
   std::uint8_t* positions = nullptr;
 };
 
-/// Where the results of a row of windows go, from window `window` on, for the vector of filters from `filter` on.
-HWY_INLINE PooledOutput output_place(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample,
-                                     std::int64_t row, std::int64_t window, std::int64_t filter, std::int64_t streams) {
-  const std::int64_t pitch = output_image(shape).pitch();
-  const std::int64_t place = row * pitch + window * shape.conv2d.filters + filter;
-  return {.values = sample.output + place,
-          .positions = sample.positions + place,
-          .window_step = shape.conv2d.filters,
-          .stream_step = pitch,
-          .streams = std::min(streams, shape.out_h() - row),
-          .filters = std::min(float_lanes(), shape.conv2d.filters - filter)};
-}
+/// Where a sample's results go: of the windows from `window` of row `row` on, for the vector of filters from `filter`
+/// on.
+class OutputPlaces {
+ public:
+  OutputPlaces(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample, std::int64_t streams)
+      : layout_(output_image(shape)), values_(sample.output), positions_(sample.positions), streams_(streams) {}
+
+  /// Rows of windows, and windows of each.
+  [[nodiscard]] std::int64_t rows() const { return layout_.height; }
+  [[nodiscard]] std::int64_t windows() const { return layout_.width; }
+
+  [[nodiscard]] HWY_INLINE PooledOutput at(std::int64_t row, std::int64_t window, std::int64_t filter) const {
+    const std::int64_t pitch = layout_.pitch();
+    const std::int64_t place = row * pitch + window * layout_.channels + filter;
+    return {.values = values_ + place,
+            .positions = positions_ + place,
+            .window_step = layout_.channels,
+            .stream_step = pitch,
+            .streams = std::min(streams_, layout_.height - row),
+            .filters = std::min(float_lanes(), layout_.channels - filter)};
+  }
+
+ private:
+  ChannelsLast layout_;
+  float* values_;
+  std::uint8_t* positions_;
+  std::int64_t streams_;
+};
 
 /// to[y][2 x] = image[y][x] and to[y][2 x + 1] = image[y + rows][x]; rows below the image repeat its last.
 inline void interleave_rows(const ChannelsLast& layout, const float* image, std::int64_t rows, float* to) {
@@ -278,6 +294,7 @@ void forward_directly(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSampl
   const std::int64_t pitch = count * layout.pitch();
   const std::int64_t taps = taps_at_once(conv2d.kernel_w);
   const auto tiles = direct_tiles_for<streams, pool>(taps);
+  const OutputPlaces places(shape, sample, count);
   const float* source = sample.image;
   if constexpr (streams == 2) {
     auto* pairs = workspace.allocate<float>(2 * layout.floats());
@@ -285,8 +302,8 @@ void forward_directly(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSampl
     source = pairs;
   }
   for (std::int64_t k = 0; k < conv2d.filters; k += float_lanes()) {
-    for (std::int64_t i = 0; i < shape.out_h(); i += count) {
-      for_each_tile<pool>(shape.out_w(), [&](std::int64_t window, std::size_t size) HWY_ATTR {
+    for (std::int64_t i = 0; i < places.rows(); i += count) {
+      for_each_tile<pool>(places.windows(), [&](std::int64_t window, std::size_t size) HWY_ATTR {
         const RowSums problem{.source = source + i * shape.pool * pitch + window * shape.pool * conv2d.channels * count,
                               .row_pitch = pitch,
                               .tap_pitch = pitch,
@@ -295,7 +312,7 @@ void forward_directly(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSampl
                               .tap_groups = conv2d.kernel_w / taps,
                               .channels = conv2d.channels,
                               .weights = sample.prepared + filters.biases + k / float_lanes() * filters.vector_floats};
-        tiles[size](problem, sample.prepared + k, output_place(shape, sample, i, window, k, count));
+        tiles[size](problem, sample.prepared + k, places.at(i, window, k));
       });
     }
   }
@@ -346,11 +363,12 @@ void forward_by_winograd(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSa
   const std::int64_t lanes = float_lanes();
   const std::int64_t taps = taps_at_once(conv2d.kernel_w);
   const auto tiles = point_tiles_for(taps);
+  const OutputPlaces places(shape, sample, 1);
   const std::int64_t point_pitch = 2 * layout.pitch();
   auto* transformed = workspace.allocate<float>(points * point_pitch + line_floats);  // [points][2][pitch]
   HWY_ALIGN float sums[points * 4 * tile_windows<2>()[0] * hn::MaxLanes(Floats())];
-  for (std::int64_t i = 0; i < shape.out_h(); i += 2) {
-    const std::int64_t rows = std::min<std::int64_t>(2, shape.out_h() - i);
+  for (std::int64_t i = 0; i < places.rows(); i += 2) {
+    const std::int64_t rows = std::min<std::int64_t>(2, places.rows() - i);
     for (std::int64_t r = 0; r < 2; ++r) {
       // Without a second row of windows the first goes twice.
       transform_rows<Transform>(layout, sample.image + 2 * (i + std::min(r, rows - 1)) * layout.pitch(),
@@ -359,7 +377,7 @@ void forward_by_winograd(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSa
     for (std::int64_t k = 0; k < conv2d.filters; k += lanes) {
       const float* weights = sample.prepared + filters.biases + k / lanes * filters.vector_floats;
       const FloatVector bias = hn::Load(Floats(), sample.prepared + k);
-      for_each_tile<2>(shape.out_w(), [&](std::int64_t window, std::size_t size) HWY_ATTR {
+      for_each_tile<2>(places.windows(), [&](std::int64_t window, std::size_t size) HWY_ATTR {
         const auto windows = static_cast<std::int64_t>(tile_windows<2>()[size]);
         const std::int64_t point_step = 4 * windows * lanes;
         for (std::int64_t point = 0; point < points; ++point) {
@@ -375,7 +393,7 @@ void forward_by_winograd(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSa
         }
         for (std::int64_t r = 0; r < rows; ++r) {
           finish_windows<Transform>(sums + r * 2 * windows * lanes, point_step, windows, bias,
-                                    output_place(shape, sample, i + r, window, k, 1));
+                                    places.at(i + r, window, k));
         }
       });
     }

@@ -24,6 +24,9 @@ HWY_BEFORE_NAMESPACE();
 namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
 
+/// What of the first-level cache (32 KiB and more) one operand of a gradient may fill, in floats.
+constexpr std::int64_t cached_floats = std::int64_t{6} * 1024;
+
 enum class PatchArrangement : std::uint8_t {
   rows,     ///< the image itself: a run is a row of taps
   copies,   ///< the image `pool` times, so that for each b the runs of all windows begin at lines
@@ -44,6 +47,7 @@ struct PatchLayout {
   std::int64_t window = 0;      // from window to window of a row
   std::int64_t window_row = 0;  // from row to row of windows
   std::int64_t image = 0;       // from sample to sample
+  std::int64_t samples = 1;     // that are arranged, and worked on, at once: as many as the cache holds
 
   explicit PatchLayout(const Conv2dMaxpoolSigmoidShape& shape) {
     const Conv2dShape& conv2d = shape.conv2d;
@@ -54,6 +58,7 @@ struct PatchLayout {
       step_a = lookup_columns;
       step_b = 1;
       image = shape.out_w() / windows_of_lookup(shape) * conv2d.height * lookup_columns;
+      samples = cached_samples(image);
       return;
     }
     const ChannelsLast layout = input_image(shape);
@@ -75,12 +80,15 @@ struct PatchLayout {
     image = in_columns                                ? conv2d.out_w() * step_x
             : arrangement == PatchArrangement::copies ? shape.pool * copy
                                                       : layout.floats();
+    samples = cached_samples(image);
   }
 
   /// Floats of the sums of one filter's patches.
   [[nodiscard]] std::int64_t sum_floats() const {
     return arrangement == PatchArrangement::lookups ? run_floats : runs * whole_vectors(run_floats);
   }
+
+  static std::int64_t cached_samples(std::int64_t image) { return std::max<std::int64_t>(cached_floats / image, 1); }
 
   /// Floats of a copy: the image and a line, in which it is moved.
   static std::int64_t copy_floats_of(const ChannelsLast& layout) { return layout.floats() + line_floats; }
@@ -101,24 +109,32 @@ inline void take_columns_apart(const ChannelsLast& layout, const float* image, s
   }
 }
 
-/// Copies the image `pool` times; in copy b column b stands at the beginning of a line.
+/// Copies the image `pool` times; in copy b column b stands at the beginning of a line. What comes before the first
+/// whole line goes by itself, so that the others are written at once.
 inline void copy_to_lines(const ChannelsLast& layout, const float* image, std::int64_t pool, float* to) {
   for (std::int64_t b = 0; b < pool; ++b) {
-    const std::int64_t moved = whole_lines(b * layout.channels) - b * layout.channels;
-    copy_floats(image, to + b * PatchLayout::copy_floats_of(layout) + moved, layout.floats());
+    const std::int64_t head = b * layout.channels % line_floats;
+    float* copy = to + b * PatchLayout::copy_floats_of(layout) + whole_lines(head);
+    copy_floats(image, copy - head, head);
+    copy_floats(image + head, copy, layout.floats() - head);
   }
 }
 
-/// The images [batch] as the layout has them: themselves, or an arrangement in the workspace.
+/// Room for what arrange() writes. Two lines more: what is looked up with the last row below a window may lie beyond
+/// the image.
+inline float* allocate_arranged(const PatchLayout& layout, Workspace& workspace) {
+  const std::int64_t images = layout.arrangement == PatchArrangement::rows ? 0 : layout.samples * layout.image;
+  return workspace.allocate<float>(images + 2 * line_floats);
+}
+
+/// Some images as the layout has them: themselves, or arranged in `arranged`.
 inline const float* arrange(const Conv2dMaxpoolSigmoidShape& shape, const PatchLayout& layout, const float* images,
-                            Workspace& workspace) {
+                            std::int64_t count, float* arranged) {
   if (layout.arrangement == PatchArrangement::rows) {
     return images;
   }
   const ChannelsLast image = input_image(shape);
-  // Two lines more: what is looked up with the last row below a window may lie beyond the image.
-  auto* arranged = workspace.allocate<float>(shape.conv2d.batch * layout.image + 2 * line_floats);
-  for (std::int64_t n = 0; n < shape.conv2d.batch; ++n) {
+  for (std::int64_t n = 0; n < count; ++n) {
     const float* from = images + n * image.floats();
     float* to = arranged + n * layout.image;
     if (layout.arrangement == PatchArrangement::columns) {

@@ -69,8 +69,9 @@ struct PositionOrder {
 /// The deltas of a group of samples, from planes.
 class GroupDeltas {
  public:
-  GroupDeltas(const Conv2dMaxpoolSigmoidShape& shape, Workspace& workspace)
-      : layout_(output_image(shape)),
+  GroupDeltas(const Conv2dMaxpoolSigmoidShape& shape, DeltasFor purpose, Workspace& workspace)
+      : purpose_(purpose),
+        layout_(output_image(shape)),
         outputs_(shape.conv2d.filters * shape.windows()),
         gradients_(allocate_images<float>(layout_, workspace)),
         activations_(allocate_images<float>(layout_, workspace)),
@@ -87,10 +88,11 @@ class GroupDeltas {
       PositionOrder{layout_}.for_each(
           [&](std::int64_t plane, std::int64_t place) { positions_[n * layout_.floats() + place] = from[plane]; });
     }
-    return block_deltas(group, gradients_, activations_, positions_, workspace_);
+    return block_deltas(group, gradients_, activations_, positions_, purpose_, workspace_);
   }
 
  private:
+  DeltasFor purpose_;
   ChannelsLast layout_;
   std::int64_t outputs_;  // of a sample
   float* gradients_;
@@ -142,7 +144,7 @@ void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape
   const ChannelsLast layout = input_image(shape);
   const float* prepared = prepare_all(shape, filters, nullptr, workspace);
   auto* grad_images = allocate_images<float>(layout, workspace);
-  GroupDeltas deltas(shape, workspace);
+  GroupDeltas deltas(shape, DeltasFor::images_and_filters, workspace);
   for_each_group(shape, [&](const Conv2dMaxpoolSigmoidShape& group, std::int64_t first) {
     const Workspace::Scope group_scope(workspace);
     block_backward_data(group, deltas.compute(group, first, grad_output, output, argmax), prepared, grad_images);
@@ -159,7 +161,7 @@ void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& sh
   float* gradients = allocate_gradients(shape, workspace);
   const ChannelsLast layout = input_image(shape);
   auto* images = allocate_images<float>(layout, workspace);
-  GroupDeltas deltas(shape, workspace);
+  GroupDeltas deltas(shape, DeltasFor::filters, workspace);
   for_each_group(shape, [&](const Conv2dMaxpoolSigmoidShape& group, std::int64_t first) {
     const Workspace::Scope group_scope(workspace);
     to_channels_last(layout, group.conv2d.batch, input + first * layout.height * layout.row(), images, workspace);
@@ -177,7 +179,7 @@ void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape
   float* gradients = allocate_gradients(shape, workspace);
   auto* argmax = workspace.allocate<std::uint8_t>(shape.output_count());  // whatever it is, the sum is the same
   std::fill_n(argmax, shape.output_count(), std::uint8_t{0});
-  GroupDeltas deltas(shape, workspace);
+  GroupDeltas deltas(shape, DeltasFor::filters, workspace);
   for_each_group(shape, [&](const Conv2dMaxpoolSigmoidShape& group, std::int64_t first) {
     const Workspace::Scope group_scope(workspace);
     block_backward_bias(group, deltas.compute(group, first, grad_output, output, argmax), gradients);

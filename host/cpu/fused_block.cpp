@@ -126,8 +126,8 @@ void block_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* images, 
 }
 
 BlockDeltas block_deltas(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_outputs, const float* outputs,
-                         const std::uint8_t* positions, Workspace& workspace) {
-  return HWY_DYNAMIC_DISPATCH(deltas)(shape, grad_outputs, outputs, positions, workspace);
+                         const std::uint8_t* positions, DeltasFor purpose, Workspace& workspace) {
+  return HWY_DYNAMIC_DISPATCH(deltas)(shape, grad_outputs, outputs, positions, purpose, workspace);
 }
 
 void block_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const BlockDeltas& deltas, const float* prepared,

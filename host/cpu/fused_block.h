@@ -55,8 +55,11 @@ struct BlockDeltas {
   const std::int32_t* prepared_offsets = nullptr;  // the same: where in the prepared filters the filter's patch begins
 };
 
+/// Which gradients are going to be computed: for filters and biases alone there are no prepared_offsets.
+enum class DeltasFor : std::uint8_t { filters, images_and_filters };
+
 BlockDeltas block_deltas(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_outputs, const float* outputs,
-                         const std::uint8_t* positions, Workspace& workspace);
+                         const std::uint8_t* positions, DeltasFor purpose, Workspace& workspace);
 
 /// The gradient by the images.
 void block_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const BlockDeltas& deltas, const float* prepared,

@@ -174,7 +174,8 @@ void NetworkPass::backward_block(std::int64_t batch, std::size_t index, float* s
       to_channels_last(output_image(shape), batch, gradient_.data(), grad_input_.data(), workspace_);
       std::swap(gradient_, grad_input_);
     }
-    deltas = block_deltas(shape, gradient_.data(), stage.outputs.data(), stage.positions.data(), workspace_);
+    const DeltasFor purpose = index > first_with_parameters_ ? DeltasFor::images_and_filters : DeltasFor::filters;
+    deltas = block_deltas(shape, gradient_.data(), stage.outputs.data(), stage.positions.data(), purpose, workspace_);
     block_backward_filters(shape, deltas, images_of(index), sum, workspace_);
   }
   {

@@ -5,7 +5,7 @@
 //
 // For each window, or pair of neighbouring windows where there are 8 filters, 8 columns of the image lie one below the
 // other, so that a vector holds two rows of them. Row p and column q of the taps meet the pixel (a + p, b + q) of the
-// window: lane a*8 + b + q of the vector of rows p and p + 1. Every filter has all its taps in registers over all
+// window: lane a*8 + b + q of those of row p and the next. Every filter has all its taps in registers over all
 // windows. Included once per instruction set.
 #if defined(TOUCHSTONE_HOST_CPU_WINDOW_LOOKUPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TOUCHSTONE_HOST_CPU_WINDOW_LOOKUPS_INL_H_
@@ -49,40 +49,32 @@ constexpr bool looks_up_windows(const Conv2dMaxpoolSigmoidShape& shape) {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
-/// Lane index[i] of the 32 lanes of `lower` and `upper`, which Highway has no name for.
-HWY_INLINE FloatVector look_up(FloatVector lower, FloatVector upper, hn::Vec<Integers> index) {
-  return FloatVector{_mm512_permutex2var_ps(lower.raw, index.raw, upper.raw)};
-}
-
-/// Adds tap (p, q) of one vector of windows. `index` already has q.
-template <std::size_t pool, std::size_t p>
-HWY_INLINE void add_lookup(const FloatVector* rows, FloatVector delta, hn::Vec<Integers> index, hn::Vec<Integers> below,
-                           FloatVector& sum) {
-  constexpr std::size_t first = p / 2;
-  if constexpr (p % 2 == 1) {
-    sum = hn::MulAdd(delta, look_up(rows[first], rows[first + 1], below), sum);
-  } else if constexpr (pool == 2) {
-    sum = hn::MulAdd(delta, hn::TableLookupLanes(rows[first], hn::IndicesFromVec(Floats(), index)), sum);
+/// Lane index[i] of the `pool` rows of columns from `from` on: of 16 lanes or of 32, for which Highway has no name.
+template <std::size_t pool>
+HWY_INLINE FloatVector look_up(const float* from, hn::Vec<Integers> index) {
+  const Floats d;
+  const FloatVector rows = hn::LoadU(d, from);
+  if constexpr (pool == 2) {
+    return hn::TableLookupLanes(rows, hn::IndicesFromVec(d, index));
   } else {
-    sum = hn::MulAdd(delta, look_up(rows[first], rows[first + 1], index), sum);
+    return FloatVector{_mm512_permutex2var_ps(rows.raw, index.raw, hn::LoadU(d, from + float_lanes()).raw)};
   }
 }
 
-template <std::size_t pool, std::size_t size, std::size_t q, std::size_t... p>
-HWY_INLINE void add_lookup_column(const FloatVector* rows, FloatVector delta, hn::Vec<Integers> index,
-                                  FloatVector* sums, std::index_sequence<p...> /*rows of taps*/) {
-  const Integers di;
-  const hn::Vec<Integers> moved = hn::Add(index, hn::Set(di, static_cast<std::int32_t>(q)));
-  const hn::Vec<Integers> below =
-      hn::Add(index, hn::Set(di, static_cast<std::int32_t>(q) + static_cast<std::int32_t>(lookup_columns)));
-  (add_lookup<pool, p>(rows, delta, moved, below, sums[p * size + q]), ...);
+template <std::size_t pool, std::size_t size, std::size_t... p>
+HWY_INLINE void add_lookup_column(const float* columns, FloatVector delta, hn::Vec<Integers> index, FloatVector* sums,
+                                  std::index_sequence<p...> /*rows of taps*/) {
+  ((sums[p * size] = hn::MulAdd(delta, look_up<pool>(columns + static_cast<std::int64_t>(p) * lookup_columns, index),
+                                sums[p * size])),
+   ...);
 }
 
-template <std::size_t pool, std::size_t size, std::size_t... q, std::size_t... row>
+template <std::size_t pool, std::size_t... q>
 HWY_INLINE void add_lookups(const float* columns, FloatVector delta, hn::Vec<Integers> index, FloatVector* sums,
-                            std::index_sequence<q...> /*columns of taps*/, std::index_sequence<row...> /*vectors*/) {
-  const FloatVector rows[] = {hn::LoadU(Floats(), columns + static_cast<std::int64_t>(row) * 2 * lookup_columns)...};
-  (add_lookup_column<pool, size, q>(rows, delta, index, sums, std::make_index_sequence<size>()), ...);
+                            std::index_sequence<q...> taps) {
+  (add_lookup_column<pool, sizeof...(q)>(
+       columns, delta, hn::Add(index, hn::Set(Integers(), static_cast<std::int32_t>(q))), sums + q, taps),
+   ...);
 }
 
 /// What one call reads: the images' columns [batch][groups of windows][height][lookup_columns], and of a vector of
@@ -97,24 +89,25 @@ template <std::size_t pool, std::size_t size, std::size_t... index>
 HWY_INLINE void run_lookups(const Conv2dMaxpoolSigmoidShape& shape, const WindowLookups& problem, float* gradients,
                             std::index_sequence<index...> /*accumulators*/) {
   using Taps = std::make_index_sequence<size>;
-  using Vectors = std::make_index_sequence<(size + pool) / 2>;
   const Floats d;
   const std::int64_t lanes = float_lanes();
   const std::int64_t filters = shape.conv2d.filters;
   const std::int64_t windows = windows_of_lookup(shape);
   const std::int64_t group = shape.conv2d.height * lookup_columns;
+  const std::int64_t rows = shape.out_h();
+  const std::int64_t row = shape.out_w();
   FloatVector sums[] = {hn::Load(d, gradients + static_cast<std::int64_t>(index) * lanes)...};
-  const float* columns = problem.columns;
+  std::int64_t place = 0;
   for (std::int64_t n = 0; n < shape.conv2d.batch; ++n) {
-    for (std::int64_t j = 0; j < shape.out_w(); j += windows) {
-      std::int64_t place = (n * shape.windows() + j) * filters;
-      for (std::int64_t i = 0; i < shape.out_h(); ++i) {
-        add_lookups<pool, size>(columns + i * static_cast<std::int64_t>(pool) * lookup_columns,
-                                hn::LoadU(d, problem.deltas + place), hn::LoadU(Integers(), problem.indices + place),
-                                sums, Taps(), Vectors());
-        place += shape.out_w() * filters;
+    const float* image = problem.columns + n * (row / windows * group);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const float* columns = image + i * static_cast<std::int64_t>(pool) * lookup_columns;
+      for (std::int64_t j = 0; j < row; j += windows) {
+        add_lookups<pool>(columns, hn::LoadU(d, problem.deltas + place), hn::LoadU(Integers(), problem.indices + place),
+                          sums, Taps());
+        columns += group;
+        place += windows * filters;
       }
-      columns += group;
     }
   }
   (hn::Store(sums[index], d, gradients + static_cast<std::int64_t>(index) * lanes), ...);
