@@ -15,7 +15,7 @@ namespace {
 constexpr int vector_floats = 4;
 constexpr int banks = 32;
 // Scratch that is worth giving up the parameters' place in shared memory for.
-constexpr int least_scratch_floats = 4096;
+constexpr int least_scratch_floats = 2048;
 // The offsets within a sample and within the parameters are 32-bit; a network this large fits nowhere anyway.
 constexpr std::int64_t most_values = std::int64_t{1} << 24;
 constexpr std::size_t kilobyte = 1024;

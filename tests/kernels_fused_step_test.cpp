@@ -343,6 +343,9 @@ TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {
     EXPECT_LE(plan.shape->shared_bytes(), last);
     last = plan.shape->shared_bytes();
   }
+  const backend::FusedStepPlan turing = backend::plan_fused_step(seed, 65536);
+  EXPECT_EQ(turing.shape->residency, backend::FusedResidency::packed);
+  EXPECT_EQ(backend::execution_path(seed).name, "fused");
   const backend::FusedStepPlan small = backend::plan_fused_step(seed, 8192);
   EXPECT_FALSE(small.shape.has_value());
   EXPECT_THAT(small.reason, HasSubstr("more than the 8 KB of shared memory"));
