@@ -269,7 +269,9 @@ BlockDataPlan plan_block_data(const Conv2dMaxpoolSigmoidShape& shape) {
   const std::int64_t patches = sizes.batch * plan.patches_w * plan.patches_h;
   const std::int64_t channel_tiles = divide_up(sizes.channels, warp_size);
   plan.patches = static_cast<int>(std::clamp<std::int64_t>(patches * channel_tiles / wanted_blocks, 1, max_patches));
-  plan.segments = std::min(sizes.filters, max_warps / plan.patches);
+  // Where there are enough, smaller blocks: one computes while its neighbours load.
+  const bool many = divide_up<std::int64_t>(patches, plan.patches) * channel_tiles >= 4 * wanted_blocks;
+  plan.segments = std::min(sizes.filters, (many ? max_warps / 2 : max_warps) / plan.patches);
 
   const int filter_floats = 2 * plan.patches * plan.reach() * plan.reach() + plan.kernel * plan.kernel * channel_pitch;
   const int most_filters = shared_budget / static_cast<int>(sizeof(float)) / filter_floats;

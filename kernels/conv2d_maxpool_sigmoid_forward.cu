@@ -377,8 +377,10 @@ void set_tile(BlockForwardPlan& plan, const BlockSizes& sizes, int filter_groups
   plan.tiles_w = divide_up(sizes.out_w, plan.row_slots);
   std::int64_t fewest = 0;
   for (int rows = 1; rows <= std::min(sizes.out_h, std::max(1, most_slots / plan.row_slots)); ++rows) {
-    const std::int64_t total = std::int64_t{divide_up(sizes.out_h, rows)} * round_up(rows * plan.row_slots, lanes);
-    if (rows == 1 || total <= fewest) {  // of equals the largest, which reads the fewest rows twice
+    const std::int64_t tiles = divide_up(sizes.out_h, rows);
+    const std::int64_t total = tiles * round_up(rows * plan.row_slots, lanes);
+    // Of equals the largest, which reads the fewest rows twice, while enough blocks are left.
+    if (rows == 1 || total < fewest || (total == fewest && sizes.batch * tiles * plan.tiles_w >= wanted_blocks)) {
       fewest = total;
       plan.tile_rows = rows;
     }

@@ -96,10 +96,11 @@ PathChoice choose_path(const ExecutionPlan& plan, const CudaOptions& options) {
   if (worth_while || (fused.shape && options.path == PathRequest::fused)) {
     const bool persistent = options.graph && options.persistent;
     const int blocks = persistent ? fused_cooperative_blocks(*fused.shape, options.index) : 0;
-    return {.fused = fused.shape,
-            .cooperative_blocks = blocks,
-            .fuses_blocks = true,
-            .path = {.name = "fused", .detail = (blocks > 0 ? "persistent, " : "two launches a step, ") + fused.reason}};
+    return {
+        .fused = fused.shape,
+        .cooperative_blocks = blocks,
+        .fuses_blocks = true,
+        .path = {.name = "fused", .detail = (blocks > 0 ? "persistent, " : "two launches a step, ") + fused.reason}};
   }
   return choose_operations(plan, options.path, fused.shape ? "a step would have " + fused.reason : fused.reason);
 }

@@ -20,7 +20,6 @@
 namespace touchstone::test {
 namespace {
 
-
 using testing::PlanBuilder;
 using testing::random_reals;
 
@@ -184,11 +183,11 @@ TEST_F(NetworkPassTest, FusedBlocksHaveNoPreactivations) {
   const ExecutionPlan plan = plans().front().plan;
   const Pass fused(plan, true);
   const Pass layered(plan, false);
-  for (const std::size_t within : {1, 2, 4, 5}) {
+  for (const std::size_t within : {1U, 2U, 4U, 5U}) {
     EXPECT_EQ(fused.pass().input_of(within), nullptr) << within;
     EXPECT_NE(layered.pass().input_of(within), nullptr) << within;
   }
-  for (const std::size_t between : {0, 3, 6}) {
+  for (const std::size_t between : {0U, 3U, 6U}) {
     EXPECT_NE(fused.pass().input_of(between), nullptr) << between;
   }
 }
