@@ -30,6 +30,7 @@
 
 #include "kernels/conv2d_maxpool_sigmoid_device.h"
 #include "kernels/conv2d_maxpool_sigmoid_forward.h"
+#include "kernels/conv2d_maxpool_sigmoid_forward_tile.h"
 #include "kernels/geometry.h"
 #include "kernels/launch.h"
 #include "kernels/shared_memory.h"
@@ -38,7 +39,6 @@
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
-constexpr int vector_floats = 4;
 constexpr int banks = 32;
 constexpr int max_threads = 256;
 [[maybe_unused]] constexpr int min_blocks = 2;         // a multiprocessor: leaves 128 registers a thread
@@ -48,113 +48,6 @@ constexpr int max_row_slots = 16;                      // 32 or 48 columns
 constexpr std::int64_t wanted_blocks = 256;            // about two for each multiprocessor of a large GPU
 constexpr std::int64_t wanted_grid_threads = 1 << 16;  // channels are shared where there are fewer
 constexpr int shared_budget = 40 << 10;  // below the 48 KB that every device has, whatever the rounding adds
-constexpr int load_columns = 8;          // taps of a filter that neighbouring threads read: 32 bytes
-
-struct ForwardArguments {
-  BlockForwardPlan plan;
-  BlockSizes sizes;
-  const float* input;    // [batch,channels,height,width]
-  const float* filters;  // [filters,channels,taps]
-  const float* bias;     // [filters] or nullptr
-  float* output;         // [batch,filters,out_h,out_w]
-  std::uint8_t* argmax;  // the same
-};
-
-// Where a block's tile begins.
-struct TileOrigin {
-  std::int64_t sample;
-  int row;     // of windows
-  int column;  // of windows
-  int filter;
-};
-
-__device__ TileOrigin tile_origin(const BlockForwardPlan& plan) {
-  const unsigned tiles_w = static_cast<unsigned>(plan.tiles_w);
-  const unsigned tiles_h = static_cast<unsigned>(plan.tiles_h);
-  TileOrigin origin;
-  origin.column = static_cast<int>(blockIdx.x % tiles_w) * plan.row_slots;
-  origin.row = static_cast<int>(blockIdx.x / tiles_w % tiles_h) * plan.tile_rows;
-  origin.sample = static_cast<std::int64_t>(blockIdx.x / tiles_w / tiles_h) * plan.samples;
-  origin.filter = static_cast<int>(blockIdx.y) * plan.tile_filters();
-  return origin;
-}
-
-// One row of the input tile: `lanes` threads copy it, each WIDTH floats at a time; zeros outside the image. With WIDTH
-// 4 a vector lies wholly inside or outside (the width is a multiple of 4, the tile's column too).
-template <int POOL, int WIDTH>
-__device__ void load_row(const float* source, int columns, int inside, int lane, int lanes, float* target) {
-  for (int x = lane * WIDTH; x < columns; x += lanes * WIDTH) {
-    if constexpr (WIDTH == 1) {
-      target[x] = x < inside ? source[x] : 0.0F;
-    } else {
-      const float4 v = x < inside ? load4(source + x) : make_float4(0.0F, 0.0F, 0.0F, 0.0F);
-      if constexpr (POOL == 2) {
-        store_vector(target + x, make_float2(v.x, v.y));
-        store_vector(target + x + 2, make_float2(v.z, v.w));
-      } else {
-        target[x] = v.x;
-        target[x + 1] = v.y;
-        target[x + 2] = v.z;
-        target[x + 3] = v.w;
-      }
-    }
-  }
-}
-
-// Channels first_channel .. first_channel + count of the input under the tile, as [channel][sample][phase][row][pitch]:
-// row y of the tile is row y / pool of phase y % pool.
-template <int POOL, int WIDTH>
-__device__ void load_input_tile(const ForwardArguments& a, const TileOrigin& origin, int first_channel, int count,
-                                float* tile) {
-  constexpr int lanes = WIDTH == vector_floats ? warp_size / vector_floats : warp_size;
-  const BlockForwardPlan& plan = a.plan;
-  const BlockSizes& s = a.sizes;
-  const int thread = static_cast<int>(threadIdx.x);
-  const int rows_in = plan.tile_rows_in();
-  const int rows = count * plan.samples * rows_in;
-  const int column = origin.column * POOL;
-  for (int index = thread / lanes; index < rows; index += static_cast<int>(blockDim.x) / lanes) {
-    const int plane = index / rows_in;
-    const int tile_row = index - plane * rows_in;
-    const int channel = plane / plan.samples;
-    const int tile_sample = plane - channel * plan.samples;
-    const std::int64_t sample = origin.sample + tile_sample;
-    const int y = origin.row * POOL + tile_row;
-    const bool inside = sample < s.batch && y < s.height;
-    const std::int64_t offset = ((sample * s.channels + first_channel + channel) * s.height + y) * s.width + column;
-    float* target =
-        tile + plane * plan.sample_pitch + (tile_row % POOL * plan.phase_rows + tile_row / POOL) * plan.pitch;
-    load_row<POOL, WIDTH>(a.input + (inside ? offset : 0), plan.tile_columns_in, inside ? s.width - column : 0,
-                          thread % lanes, lanes, target);
-  }
-}
-
-// The same channels of the tile's filters, as [channel and tap][filter]: a transposition. Neighbouring threads read 8
-// neighbouring floats of 4 filters, and write to 32 banks.
-__device__ void load_filter_tile(const ForwardArguments& a, int first_filter, int first_channel, int count,
-                                 float* tile) {
-  const int taps = a.sizes.taps();
-  const int total = count * taps;
-  const int tile_filters = a.plan.tile_filters();
-  const int lanes = static_cast<int>(blockDim.x) / load_columns;
-  const int lane = static_cast<int>(threadIdx.x) / load_columns;
-  const int stripes = max(1, lanes / tile_filters);  // threads that share a filter, in groups of load_columns
-  const int stripe = lane / tile_filters;
-  if (stripe >= stripes && stripe > 0) {
-    return;
-  }
-  for (int f = lane - stripe * tile_filters; f < tile_filters; f += lanes) {
-    const int filter = first_filter + f;
-    const bool exists = filter < a.sizes.filters;
-    const std::int64_t offset = (std::int64_t{filter} * a.sizes.channels + first_channel) * taps;
-    const float* source = a.filters + (exists ? offset : 0);
-    const int first = stripe * load_columns + static_cast<int>(threadIdx.x) % load_columns;
-#pragma unroll 4
-    for (int e = first; e < total; e += stripes * load_columns) {
-      tile[e * a.plan.filter_pitch + f] = exists ? source[e] : 0.0F;
-    }
-  }
-}
 
 // The part of an input row under a window and its taps.
 template <int POOL, int COLUMNS>
@@ -192,7 +85,7 @@ __device__ __forceinline__ void accumulate_channel(const BlockForwardPlan& plan,
 #pragma unroll
     for (int q = 0; q < KERNEL; ++q) {
 #pragma unroll
-      for (int f = 0; f < FILTERS; f += vector_floats) {
+      for (int f = 0; f < FILTERS; f += block_vector_floats) {
         const float4 w = load4(filter + (p * KERNEL + q) * plan.filter_pitch + f);
 #pragma unroll
         for (int position = 0; position < POOL * POOL; ++position) {
@@ -241,7 +134,7 @@ struct Target {
 
   // Pools one filter's window and writes what comes of it.
   template <int POOL>
-  __device__ void write(const ForwardArguments& a, int f, const float (&window)[POOL * POOL]) const {
+  __device__ void write(const BlockForwardArguments& a, int f, const float (&window)[POOL * POOL]) const {
     const BlockSizes& s = a.sizes;
     const int filter = first_filter + f;
     if (filter < s.filters) {
@@ -256,7 +149,7 @@ struct Target {
 // Adds the segments' sums in order and writes the windows: each segment those of every so many filters.
 // `exchange` [filters and positions][threads].
 template <int POOL, int FILTERS>
-__device__ void write_segments(const ForwardArguments& a, const Worker& w, const Target& target, bool exists,
+__device__ void write_segments(const BlockForwardArguments& a, const Worker& w, const Target& target, bool exists,
                                const float (&sum)[FILTERS][POOL * POOL], float* exchange) {
   constexpr int positions = POOL * POOL;
   const int threads = static_cast<int>(blockDim.x);
@@ -294,14 +187,14 @@ __device__ void write_segments(const ForwardArguments& a, const Worker& w, const
 // Block: one tile of windows. Thread: one window, FILTERS filters, every segments-th channel.
 // Shared memory: chunk channels of input and filters; afterwards, with several segments, the threads' sums.
 template <int KERNEL, int POOL, int FILTERS>
-__global__ void __launch_bounds__(max_threads, min_blocks) block_forward_kernel(ForwardArguments a) {
+__global__ void __launch_bounds__(max_threads, min_blocks) block_forward_kernel(BlockForwardArguments a) {
   const BlockForwardPlan& plan = a.plan;
   SharedMemory shared;
   float* memory = shared.take<float>(plan.shared_bytes / sizeof(float));
   float* filter_tile = memory;
   float* input_tile = memory + plan.chunk * KERNEL * KERNEL * plan.filter_pitch;
 
-  const TileOrigin origin = tile_origin(plan);
+  const BlockForwardOrigin origin = block_forward_origin(plan);
   const Worker w = worker(plan);
   const int input_offset = w.sample * plan.sample_pitch + w.row * plan.pitch + w.column * POOL;
 
@@ -311,11 +204,11 @@ __global__ void __launch_bounds__(max_threads, min_blocks) block_forward_kernel(
     if (first > 0) {
       __syncthreads();  // every thread has read the channels before
     }
-    load_filter_tile(a, origin.filter, first, count, filter_tile);
+    load_block_filters(a, origin.filter, first, count, filter_tile);
     if (plan.vector_loads) {
-      load_input_tile<POOL, vector_floats>(a, origin, first, count, input_tile);
+      load_block_input<POOL, block_vector_floats>(a, origin, first, count, input_tile);
     } else {
-      load_input_tile<POOL, 1>(a, origin, first, count, input_tile);
+      load_block_input<POOL, 1>(a, origin, first, count, input_tile);
     }
     __syncthreads();  // the tiles are complete
     if (w.computes) {
@@ -343,7 +236,7 @@ __global__ void __launch_bounds__(max_threads, min_blocks) block_forward_kernel(
   }
 }
 
-using ForwardKernel = void (*)(ForwardArguments);
+using ForwardKernel = void (*)(BlockForwardArguments);
 
 template <int KERNEL>
 ForwardKernel select_kernel(const BlockForwardPlan& plan) {
@@ -415,7 +308,7 @@ int conflict_free_pitch(int least, int slots, int pool, bool alone) {
 
 void set_pitches(BlockForwardPlan& plan) {
   const bool powers = plan.samples == 1 || std::has_single_bit(static_cast<unsigned>(plan.tile_rows));
-  plan.tile_columns_in = round_up(plan.row_slots * plan.pool + plan.kernel - 1, vector_floats);
+  plan.tile_columns_in = round_up(plan.row_slots * plan.pool + plan.kernel - 1, block_vector_floats);
   plan.phase_rows = divide_up(plan.tile_rows_in(), plan.pool);
   plan.pitch = conflict_free_pitch(plan.tile_columns_in, plan.row_slots, plan.pool, powers);
   plan.sample_pitch =
@@ -438,7 +331,7 @@ void set_groups(BlockForwardPlan& plan, const BlockSizes& sizes, int filter_grou
   plan.segments = static_cast<int>(std::clamp<std::int64_t>(shares, 1, std::max(1, max_threads / threads)));
   plan.grid = dim3(grid_size(tiles), grid_size(divide_up(filter_groups, plan.filter_groups)));
   // A few floats between taps spread the writes of the filter tile over the banks.
-  plan.filter_pitch = round_up_to_residue(plan.tile_filters(), vector_floats, 2 * vector_floats);
+  plan.filter_pitch = round_up_to_residue(plan.tile_filters(), block_vector_floats, 2 * block_vector_floats);
 }
 
 }  // namespace
@@ -467,8 +360,8 @@ BlockForwardPlan plan_block_forward(const Conv2dMaxpoolSigmoidShape& shape, bool
   const int most_channels = std::max(1, shared_budget / channel_bytes(plan));
   plan.segments = std::min(plan.segments, most_channels);
   plan.chunk = even_part(sizes.channels, most_channels / plan.segments * plan.segments);
-  plan.vector_loads = aligned && sizes.width % vector_floats == 0 &&
-                      (plan.tiles_w == 1 || plan.row_slots * plan.pool % vector_floats == 0);
+  plan.vector_loads = aligned && sizes.width % block_vector_floats == 0 &&
+                      (plan.tiles_w == 1 || plan.row_slots * plan.pool % block_vector_floats == 0);
   plan.block = dim3(static_cast<unsigned>(round_up(plan.slots * plan.filter_groups * plan.segments, warp_size)));
   const int exchange = static_cast<int>(plan.block.x) * plan.thread_filters * plan.pool * plan.pool;
   const int floats = std::max(plan.chunk * plan.channel_floats(), plan.segments > 1 ? exchange : 0);
@@ -479,7 +372,7 @@ BlockForwardPlan plan_block_forward(const Conv2dMaxpoolSigmoidShape& shape, bool
 void block_forward_tiled(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
                          const float* bias, float* output, std::uint8_t* argmax, cudaStream_t stream) {
   const BlockForwardPlan plan = plan_block_forward(shape, is_aligned16(input));
-  const ForwardArguments arguments{plan, block_sizes(shape), input, filters, bias, output, argmax};
+  const BlockForwardArguments arguments{plan, block_sizes(shape), input, filters, bias, output, argmax};
   launch(select_kernel(plan), plan.grid, plan.block, plan.shared_bytes, stream, arguments);
 }
 
