@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fused block's forward pass: convolution sums that are pooled straight out of registers, and the sigmoid of what
+// The fused block's forward pass: convolution sums that are pooled straight out of registers, and the sigmoids of what
 // is left.
 //
 // A tile is a few neighbouring windows of one row of windows by a vector of filters. Directly, it sums all rows and
@@ -140,16 +140,15 @@ HWY_INLINE void store_window(const PooledOutput& output, const PooledWindow (&po
   }
 }
 
-/// Pools one window's sums, sums[a * columns + b], and takes the sigmoid.
+/// Pools one window's sums, sums[a * columns + b].
 template <std::size_t pool, std::size_t columns>
 HWY_INLINE PooledWindow finish_window(const FloatVector* sums) {
   PooledWindow window;
-  window.values =
-      sigmoid_of(pool_window<pool, columns>(sums, window.positions, std::make_index_sequence<pool * pool>()));
+  window.values = pool_window<pool, columns>(sums, window.positions, std::make_index_sequence<pool * pool>());
   return window;
 }
 
-/// Pools a tile's sums [pool][windows * pool] and stores sigmoids and positions.
+/// Pools a tile's sums [pool][windows * pool] and stores values and positions.
 template <std::size_t streams, std::size_t pool, std::size_t... window>
 HWY_INLINE void store_tile_windows(const PooledOutput& output, const FloatVector* sums,
                                    std::index_sequence<window...> /*windows*/) {
@@ -165,11 +164,11 @@ HWY_INLINE void fill_sums(FloatVector value, FloatVector (&sums)[sizeof...(index
 
 using DirectTile = void (*)(const RowSums&, const float* bias, const PooledOutput&);
 
-template <std::size_t streams, std::size_t pool, std::size_t taps, std::size_t windows>
+template <std::size_t streams, std::size_t pool, std::size_t taps, std::size_t windows, bool one_channel>
 void direct_tile(const RowSums& problem, const float* bias, const PooledOutput& output) {
   FloatVector sums[pool * pool * windows];
   fill_sums(hn::Load(Floats(), bias), sums, std::make_index_sequence<pool * pool * windows>());
-  add_row_sums<streams, taps, pool, pool * windows>(problem, sums);
+  add_row_sums<streams, taps, pool, pool * windows, one_channel>(problem, sums);
   store_tile_windows<streams, pool>(output, sums, std::make_index_sequence<windows>());
 }
 
@@ -187,14 +186,15 @@ void point_tile(const RowSums& problem, float* to) {
   constexpr std::size_t size = 4 * windows;
   FloatVector sums[size];
   fill_sums(hn::Zero(Floats()), sums, std::make_index_sequence<size>());
-  add_row_sums<1, taps, 2, 2 * windows>(problem, sums);
+  add_row_sums<1, taps, 2, 2 * windows, false>(problem, sums);
   store_sums(sums, to, std::make_index_sequence<size>());
 }
 
 /// The tile functions for the numbers of windows of tile_windows().
-template <std::size_t streams, std::size_t pool, std::size_t taps, std::size_t... size>
+template <std::size_t streams, std::size_t pool, std::size_t taps, bool one_channel, std::size_t... size>
 constexpr auto direct_tiles(std::index_sequence<size...> /*sizes*/) {
-  return std::array<DirectTile, sizeof...(size)>{&direct_tile<streams, pool, taps, tile_windows<pool>()[size]>...};
+  return std::array<DirectTile, sizeof...(size)>{
+      &direct_tile<streams, pool, taps, tile_windows<pool>()[size], one_channel>...};
 }
 template <std::size_t taps, std::size_t... size>
 constexpr auto point_tiles(std::index_sequence<size...> /*sizes*/) {
@@ -204,11 +204,11 @@ constexpr auto point_tiles(std::index_sequence<size...> /*sizes*/) {
 template <std::size_t pool>
 using TileSizes = std::make_index_sequence<tile_windows<pool>().size()>;
 
-template <std::size_t streams, std::size_t pool>
+template <std::size_t streams, std::size_t pool, bool one_channel>
 auto direct_tiles_for(std::int64_t taps) {
-  return taps == 5   ? direct_tiles<streams, pool, 5>(TileSizes<pool>())
-         : taps == 3 ? direct_tiles<streams, pool, 3>(TileSizes<pool>())
-                     : direct_tiles<streams, pool, 1>(TileSizes<pool>());
+  return taps == 5   ? direct_tiles<streams, pool, 5, one_channel>(TileSizes<pool>())
+         : taps == 3 ? direct_tiles<streams, pool, 3, one_channel>(TileSizes<pool>())
+                     : direct_tiles<streams, pool, 1, one_channel>(TileSizes<pool>());
 }
 
 inline auto point_tiles_for(std::int64_t taps) {
@@ -293,7 +293,8 @@ void forward_directly(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSampl
   constexpr auto count = static_cast<std::int64_t>(streams);
   const std::int64_t pitch = count * layout.pitch();
   const std::int64_t taps = taps_at_once(conv2d.kernel_w);
-  const auto tiles = direct_tiles_for<streams, pool>(taps);
+  const auto tiles =
+      conv2d.channels == 1 ? direct_tiles_for<streams, pool, true>(taps) : direct_tiles_for<streams, pool, false>(taps);
   const OutputPlaces places(shape, sample, count);
   const float* source = sample.image;
   if constexpr (streams == 2) {
@@ -347,7 +348,7 @@ HWY_INLINE void finish_windows(const float* sums, std::int64_t point_step, std::
                                   sum_of_points<Transform, 1>(sums + lanes, point_step, Points())};
     hn::Vec<Integers> chosen;
     const FloatVector best = pool_window<2, 2>(values, chosen, std::make_index_sequence<4>());
-    store_pooled(sigmoid_of(hn::Add(best, bias)), chosen, output.filters, output.values, output.positions);
+    store_pooled(hn::Add(best, bias), chosen, output.filters, output.values, output.positions);
     sums += 2 * lanes;
     output.values += output.window_step;
     output.positions += output.window_step;
@@ -400,7 +401,8 @@ void forward_by_winograd(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSa
   }
 }
 
-inline void forward_sample(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample, Workspace& workspace) {
+/// The largest sum of each window, and its position.
+inline void pooled_sums(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample, Workspace& workspace) {
   if (uses_winograd(shape)) {
     shape.conv2d.kernel_h == 3 ? forward_by_winograd<Winograd<3>>(shape, sample, workspace)
                                : forward_by_winograd<Winograd<5>>(shape, sample, workspace);
@@ -414,6 +416,13 @@ inline void forward_sample(const Conv2dMaxpoolSigmoidShape& shape, const Forward
     }
   }
   shape.pool == 2 ? forward_directly<1, 2>(shape, sample, workspace) : forward_directly<1, 3>(shape, sample, workspace);
+}
+
+/// The sigmoids are taken when all sums are there, with what fills the rows up: several vectors at a time, where each
+/// alone would be a long chain of operations.
+inline void forward_sample(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample, Workspace& workspace) {
+  pooled_sums(shape, sample, workspace);
+  sigmoids_of_whole_vectors(sample.output, sample.output, output_image(shape).floats());
 }
 
 }  // namespace HWY_NAMESPACE

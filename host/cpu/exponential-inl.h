@@ -8,7 +8,9 @@
 #define TOUCHSTONE_HOST_CPU_EXPONENTIAL_INL_H_
 #endif
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <hwy/highway.h>
 
@@ -36,26 +38,47 @@ HWY_INLINE FloatVector scale_by_power_of_two(FloatVector x, FloatVector n) {
 #endif
 }
 
+/// The larger of the two, or x where it is a NaN.
+HWY_INLINE FloatVector at_least(FloatVector least, FloatVector x) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(least, x);  // where either is a NaN, these processors take the second
+#else
+  return hn::IfThenElse(hn::Lt(x, least), least, x);
+#endif
+}
+
+/// a * b rounded to an integer, for |a * b| < 2^22: added to 1.5 * 2^23, it has no bits left behind the point.
+HWY_INLINE FloatVector rounded_product(FloatVector a, FloatVector b) {
+  const FloatVector shift = hn::Set(Floats(), 12582912.0F);
+  return hn::Sub(hn::MulAdd(a, b, shift), shift);
+}
+
 /// exp(x) for x <= 0, within one unit in the last place, subnormal results included; exp(-inf) = 0. A NaN stays
-/// a NaN.
+/// a NaN. Of several vectors step by step, so that none waits for the step before.
 ///
 /// x = n ln 2 + r with |r| <= ln 2 / 2; exp(r) = 1 + r + r^2 P(r) with the polynomial of the Cephes library (expf);
 /// n ln 2 is subtracted in two parts, the first of which has so few bits that n times it is exact.
+template <std::size_t... i>
+HWY_INLINE void exp_of_negatives(FloatVector (&x)[sizeof...(i)], std::index_sequence<i...> /*vectors*/) {
+  const auto constant = [](float value) HWY_ATTR { return hn::Set(Floats(), value); };
+  // exp(-104) rounds to 0, and below that nothing changes.
+  ((x[i] = at_least(constant(-104.0F), x[i])), ...);
+  const FloatVector n[] = {rounded_product(x[i], constant(1.44269504F))...};
+  ((x[i] = hn::NegMulAdd(n[i], constant(0.693359375F), x[i])), ...);
+  ((x[i] = hn::NegMulAdd(n[i], constant(-2.12194440e-4F), x[i])), ...);
+  FloatVector p[] = {hn::MulAdd(constant(1.9875691500e-4F), x[i], constant(1.3981999507e-3F))...};
+  ((p[i] = hn::MulAdd(p[i], x[i], constant(8.3334519073e-3F))), ...);
+  ((p[i] = hn::MulAdd(p[i], x[i], constant(4.1665795894e-2F))), ...);
+  ((p[i] = hn::MulAdd(p[i], x[i], constant(1.6666665459e-1F))), ...);
+  ((p[i] = hn::MulAdd(p[i], x[i], constant(5.0000001201e-1F))), ...);
+  ((p[i] = hn::Add(hn::MulAdd(hn::Mul(x[i], x[i]), p[i], x[i]), constant(1.0F))), ...);
+  ((x[i] = scale_by_power_of_two(p[i], n[i])), ...);
+}
+
 HWY_INLINE FloatVector exp_of_negative(FloatVector x) {
-  const Floats d;
-  // exp(-104) rounds to 0, and below that nothing changes; not by Max, which may lose a NaN.
-  const FloatVector least = hn::Set(d, -104.0F);
-  const FloatVector bounded = hn::IfThenElse(hn::Lt(x, least), least, x);
-  const FloatVector n = hn::Round(hn::Mul(bounded, hn::Set(d, 1.44269504F)));
-  FloatVector r = hn::NegMulAdd(n, hn::Set(d, 0.693359375F), bounded);
-  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4F), r);
-  FloatVector p = hn::Set(d, 1.9875691500e-4F);
-  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3F));
-  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3F));
-  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2F));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1F));
-  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1F));
-  return scale_by_power_of_two(hn::Add(hn::MulAdd(hn::Mul(r, r), p, r), hn::Set(d, 1.0F)), n);
+  FloatVector only[] = {x};
+  exp_of_negatives(only, std::index_sequence<0>());
+  return only[0];
 }
 
 /// 1 / x for 1 <= x <= 2, within one unit in the last place; NaN of NaN.

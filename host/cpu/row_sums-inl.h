@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include <hwy/highway.h>
@@ -103,39 +104,53 @@ HWY_INLINE void add_pixel(FloatVector pixel, const FloatVector (&weights)[sizeof
    ...);
 }
 
-template <std::size_t streams, std::size_t columns, std::size_t... x, std::size_t... tap>
-HWY_INLINE void add_row(const float* source, std::int64_t pixel, const FloatVector (&weights)[sizeof...(tap)],
+template <std::size_t streams, std::size_t columns, class Pixel, std::size_t... x, std::size_t... tap>
+HWY_INLINE void add_row(const float* source, Pixel pixel, const FloatVector (&weights)[sizeof...(tap)],
                         FloatVector* sums, std::index_sequence<x...> /*pixels*/, std::index_sequence<tap...> taps) {
   (add_pixel<x, columns>(broadcast_pixel<streams>(source + static_cast<std::int64_t>(x) * pixel), weights, sums, taps),
    ...);
 }
 
 /// One group of taps of one channel, for all rows.
-template <std::size_t streams, std::size_t columns, std::size_t... row, std::size_t... tap>
-HWY_INLINE void add_taps(const float* source, const float* taps_of_channel, const RowSums& problem, FloatVector* sums,
-                         std::index_sequence<row...> /*rows*/, std::index_sequence<tap...> taps) {
+template <std::size_t streams, std::size_t columns, class Pixel, std::size_t... row, std::size_t... tap>
+HWY_INLINE void add_taps(const float* source, const float* taps_of_channel, std::int64_t row_pitch, Pixel pixel,
+                         FloatVector* sums, std::index_sequence<row...> /*rows*/, std::index_sequence<tap...> taps) {
   const FloatVector weights[] = {
       hn::Load(Floats(), taps_of_channel + static_cast<std::int64_t>(tap) * float_lanes())...};
-  (add_row<streams, columns>(source + static_cast<std::int64_t>(row) * problem.row_pitch, problem.pixel, weights,
-                             sums + row * columns, std::make_index_sequence<columns + sizeof...(tap) - 1>(), taps),
+  (add_row<streams, columns>(source + static_cast<std::int64_t>(row) * row_pitch, pixel, weights, sums + row * columns,
+                             std::make_index_sequence<columns + sizeof...(tap) - 1>(), taps),
    ...);
 }
 
-/// Adds everything to sums[row * columns + x].
-template <std::size_t streams, std::size_t taps, std::size_t rows, std::size_t columns>
-HWY_INLINE void add_row_sums(const RowSums& problem, FloatVector (&sums)[rows * columns]) {
-  const float* weights = problem.weights;
-  for (std::int64_t p = 0; p < problem.tap_rows; ++p) {
-    for (std::int64_t g = 0; g < problem.tap_groups; ++g) {
-      const float* source =
-          problem.source + p * problem.tap_pitch + g * static_cast<std::int64_t>(taps) * problem.pixel;
-      for (std::int64_t c = 0; c < problem.channels; ++c) {
-        add_taps<streams, columns>(source, weights, problem, sums, std::make_index_sequence<rows>(),
+/// Adds everything to sums[row * columns + x]. `channels` and `pixel` are those of the problem, or constants. Groups of
+/// taps come last: from one to the next, compilers would keep the pixels that both read, for which there is no room.
+template <std::size_t streams, std::size_t taps, std::size_t rows, std::size_t columns, class Channels, class Pixel>
+HWY_INLINE void add_row_sums(const RowSums& problem, Channels channels, Pixel pixel,
+                             FloatVector (&sums)[rows * columns]) {
+  for (std::int64_t g = 0; g < problem.tap_groups; ++g) {
+    for (std::int64_t p = 0; p < problem.tap_rows; ++p) {
+      const float* source = problem.source + p * problem.tap_pitch + g * static_cast<std::int64_t>(taps) * pixel;
+      const float* weights =
+          problem.weights + (p * problem.tap_groups + g) * channels * static_cast<std::int64_t>(taps) * float_lanes();
+      for (std::int64_t c = 0; c < channels; ++c) {
+        add_taps<streams, columns>(source, weights, problem.row_pitch, pixel, sums, std::make_index_sequence<rows>(),
                                    std::make_index_sequence<taps>());
         source += streams;
         weights += static_cast<std::int64_t>(taps) * float_lanes();
       }
     }
+  }
+}
+
+/// The same for all channels there are. That there is but one may be known beforehand: then pixels follow each other,
+/// and their addresses need not be computed.
+template <std::size_t streams, std::size_t taps, std::size_t rows, std::size_t columns, bool one_channel>
+HWY_INLINE void add_row_sums(const RowSums& problem, FloatVector (&sums)[rows * columns]) {
+  if constexpr (one_channel) {
+    using Pixel = std::integral_constant<std::int64_t, static_cast<std::int64_t>(streams)>;
+    add_row_sums<streams, taps, rows, columns>(problem, std::integral_constant<std::int64_t, 1>(), Pixel(), sums);
+  } else {
+    add_row_sums<streams, taps, rows, columns>(problem, problem.channels, problem.pixel, sums);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "touchstone/sigmoid.h"
 
 #include <cstdint>
+#include <utility>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "host/cpu/sigmoid.cpp"
@@ -20,14 +21,11 @@ namespace HWY_NAMESPACE {
 namespace {
 
 void sigmoid_forward_kernel(std::int64_t count, const float* input, float* output) {
-  const Floats d;
-  const std::int64_t lanes = float_lanes();
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    hn::StoreU(sigmoid_of(hn::LoadU(d, input + i)), d, output + i);
-  }
-  if (i < count) {
-    store_first(sigmoid_of(load_first(input + i, count - i)), output + i, count - i);
+  const std::int64_t whole = sigmoids_of_whole_vectors(input, output, count);
+  if (whole < count) {
+    FloatVector last[] = {load_first(input + whole, count - whole)};
+    take_sigmoids(last, std::index_sequence<0>());
+    store_first(last[0], output + whole, count - whole);
   }
 }
 
