@@ -19,6 +19,9 @@ constexpr int least_scratch_floats = 2048;
 // The offsets within a sample and within the parameters are 32-bit; a network this large fits nowhere anyway.
 constexpr std::int64_t most_values = std::int64_t{1} << 24;
 constexpr std::size_t kilobyte = 1024;
+// Rows of taps of all filters: their number's square is below 2^32 (kernels/divisor.h). All other numbers that are
+// divided are those of values in shared memory.
+constexpr std::int64_t most_tap_rows = 65535;
 
 std::string kilobytes(std::size_t bytes) { return std::to_string(divide_up(bytes, kilobyte)) + " KB"; }
 
@@ -37,6 +40,9 @@ std::string block_problem(const Operation& first, const Conv2dShape& conv2d, con
                             maxpool.padding_h == 0 && maxpool.padding_w == 0;
   if (!side_by_side || (pool != 2 && pool != 3)) {
     return "the max-pool behind " + first.layer + " has other windows than 2x2 or 3x3 side by side";
+  }
+  if (conv2d.filters * conv2d.channels * kernel > most_tap_rows) {
+    return first.layer + " has too many filters";
   }
   return conv2d.input_count() > most_values ? first.layer + " has too many values" : "";
 }
@@ -211,11 +217,28 @@ int plan_scratch(FusedBlock& block, bool first, int scratch) {
   return std::max(forward_scratch(block, block.forward_splits), block.patches_at + patches);
 }
 
+void set_divisors(FusedBlock& block) {
+  block.by_height = make_divisor(block.height);
+  block.by_width = make_divisor(block.width);
+  block.by_positions = make_divisor(block.height * block.width);
+  block.by_out_w = make_divisor(block.out_w);
+  block.by_windows = make_divisor(block.windows());
+  block.by_channels = make_divisor(block.channels);
+  block.by_filters = make_divisor(block.filters);
+  block.by_filter_groups = make_divisor(divide_up(block.filters, fused_thread_filters(block.pool)));
+  block.by_tap_rows = make_divisor(block.filters * block.channels * block.kernel);
+  block.by_patch_lanes = make_divisor(std::max(warp_size, round_up(block.patch_channels * block.patch(), warp_size)));
+  block.forward_share = divide_up(block.channels, block.forward_splits);
+  block.filter_share = divide_up(block.windows(), block.filter_splits);
+}
+
 // Gives the sums at most `scratch` floats.
 void plan_scratch(FusedStepShape& shape, int scratch) {
   shape.scratch_floats = 0;
   for (int i = 0; i < shape.blocks; ++i) {
-    const int needed = plan_scratch(shape.block[static_cast<std::size_t>(i)], i == 0, scratch);
+    FusedBlock& block = shape.block[static_cast<std::size_t>(i)];
+    const int needed = plan_scratch(block, i == 0, scratch);
+    set_divisors(block);
     shape.scratch_floats = std::max(shape.scratch_floats, needed);
   }
 }

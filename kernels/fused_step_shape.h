@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/backend.h"
+#include "kernels/divisor.h"
 #include "kernels/shared_memory.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -61,6 +62,20 @@ struct FusedBlock {
 
   int weights;  ///< in the flat parameter vector
   int bias;
+
+  // What items of work are told apart by.
+  Divisor by_height;
+  Divisor by_width;
+  Divisor by_positions;  ///< of the input: height*width
+  Divisor by_out_w;
+  Divisor by_windows;
+  Divisor by_channels;
+  Divisor by_filters;
+  Divisor by_filter_groups;  ///< of fused_thread_filters()
+  Divisor by_tap_rows;       ///< filters*channels*kernel
+  Divisor by_patch_lanes;    ///< a window's threads in block_backward_patches(), whole warps
+  int forward_share;         ///< channels of each of the forward_splits
+  int filter_share;          ///< windows of each of the filter_splits
 
   [[nodiscard]] __host__ __device__ constexpr int windows() const { return out_h * out_w; }
   [[nodiscard]] __host__ __device__ constexpr int taps() const { return kernel * kernel; }

@@ -63,7 +63,11 @@ TEST_F(CliBench, ProfileWritesTableAndTrace) {
 
   const json summary = run_json({"profile", "--network", "tiny.toml", "--device", "emulated", "--steps", "1"});
   EXPECT_EQ(summary["device"], "emulated");
-  EXPECT_GT(summary["operations"].size(), 5U);
+  EXPECT_EQ(summary["operations"].size(), 2U);  // the launches of a fused step
+  EXPECT_NE(summary["path"].get<std::string>().find("fused"), std::string::npos);
+  const json layered =
+      run_json({"profile", "--network", "tiny.toml", "--device", "emulated", "--steps", "1", "--path", "layered"});
+  EXPECT_GT(layered["operations"].size(), 5U);
   EXPECT_FALSE(summary.contains("trace"));
 }
 

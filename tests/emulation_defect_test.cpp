@@ -273,7 +273,7 @@ TEST_F(DefectTest, LaunchesOverTheLimits) {
 
 TEST_F(DefectTest, SharedMemoryOver48KilobytesThatWasNotAskedFor) {
   const std::tuple<> no_arguments;
-  EXPECT_EQ(emulation::launch(nothing, 1, 1, 50000, nullptr, {"here", 1}, no_arguments), cudaErrorInvalidValue);
+  EXPECT_EQ(emulation::launch(nothing, 1, 1, 50000, nullptr, {"here", 1}, false, no_arguments), cudaErrorInvalidValue);
   EXPECT_THAT(emulation::last_report(), HasSubstr("at most 49152"));
 }
 

@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kernels/divisor.h"
 #include "kernels/fused_step_plan.h"
 #include "kernels_support.h"
 #include "plan_builder.h"
@@ -394,6 +395,16 @@ TEST_F(FusedStepTest, SaysWhyNothingOfANetworkCanBeFused) {
 }
 
 #ifdef TOUCHSTONE_EMULATED
+TEST_F(FusedStepTest, DivisorsDivide) {
+  for (const int divisor : {1, 2, 3, 5, 7, 31, 32, 33, 144, 640, 1009, 4093, 32768, 65535}) {
+    const backend::Divisor by = backend::make_divisor(divisor);
+    for (int number = 0; number < 65536; ++number) {
+      ASSERT_EQ(number / by, number / divisor) << number << " / " << divisor;
+    }
+  }
+  EXPECT_EQ(29'000'000 / backend::make_divisor(144), 29'000'000 / 144);
+}
+
 TEST_F(FusedStepTest, EveryScheduleGivesTheSameBits) {
   for (const std::size_t index : {std::size_t{1}, std::size_t{5}, std::size_t{6}}) {
     const Form& form = forms()[index];

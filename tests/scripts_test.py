@@ -82,6 +82,7 @@ class KernelResources(unittest.TestCase):
         self.assertEqual(sources["conv2d_tiled.cu"].shared, 24 << 10)
         self.assertEqual(sources["reduction.cu"].threads["sum_rows_kernel"], 256)
         self.assertEqual(sources["step.cu"].threads["advance_kernel"], 1)
+        self.assertEqual(sources["fused_step.cu"].threads["steps_kernel"], 512)
 
     def test_local_memory_is_a_fault(self):
         kernel = {"file": "x.cu", "kernel": "x", "architecture": 90, "spills": 0, "stack": 0}

@@ -136,13 +136,20 @@ class Promises {
                                   : fmt::format("the loss of step {} was NaN, reported is {}", first_step, reported);
   }
 
-  /// A step, and the rule on the gradients of its mini-batch.
+  /// The first step and the last, whose mini-batch is smaller, and the rule on the gradients of their mini-batches.
   [[nodiscard]] std::string rule() {
+    std::string problem = rule(0);
+    return problem.empty() ? rule(batches - 1) : problem;
+  }
+
+ private:
+  [[nodiscard]] std::string rule(std::int64_t index) {
     executor_->set_state(initial_);
-    const std::vector<double> gradients = executor_->gradients(batch(0));
-    static_cast<void>(train(0, 1));
+    const std::vector<double> gradients = executor_->gradients(batch(index));
+    static_cast<void>(train(index, index + 1));
     const ExecutorState got = executor_->state();
-    const OptimizerStep step{.learning_rate = learning_rates_[0], .step = first_step};
+    const OptimizerStep step{.learning_rate = learning_rates_[static_cast<std::size_t>(index)],
+                             .step = first_step + index};
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       const RoundedState before{Rounded::exact(initial_.parameters[i]), {}, {}};
       const RoundedState after = optimizer_step(optimizer_, step, before, Rounded::exact(gradients[i]));
@@ -156,7 +163,6 @@ class Promises {
     return {};
   }
 
- private:
   [[nodiscard]] Samples batch(std::int64_t index) const { return steps_samples(index, index + 1); }
 
   [[nodiscard]] Samples steps_samples(std::int64_t begin, std::int64_t end) const {

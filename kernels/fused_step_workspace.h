@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/backend.h"
+#include "kernels/fused_step_shape.h"
+#include "kernels/vector_access.h"
+
+namespace touchstone::TOUCHSTONE_BACKEND {
+
+/// What a block works on. Offsets into it are those of FusedStepShape.
+struct FusedWorkspace {
+  float* table;               ///< the value of each pixel
+  const float* packed;        ///< the parameters; in device memory where they do not fit
+  const float* data_filters;  ///< what FusedBlock::data_filters_at is an offset into
+  float* activations;
+  float* deltas;
+  std::uint8_t* argmax;
+  std::uint16_t* offsets;
+  float* scratch;
+  float* logits;  ///< [classes]; then their gradient
+  int* label;
+};
+
+/// Where a sample's gradient goes: to its part of the mini-batch's sum, as the first of it or on top of it.
+struct PartialGradient {
+  float* values;  ///< in the flat parameter vector's layout
+  bool first;
+
+  __device__ __forceinline__ void add(int index, float value) const {
+    values[index] = first ? value : values[index] + value;
+  }
+};
+
+[[nodiscard]] __device__ __forceinline__ int thread_index() { return static_cast<int>(threadIdx.x); }
+
+/// The sample's pixels through the table, and its label.
+__device__ __forceinline__ void load_sample(const FusedStepShape& shape, const FusedWorkspace& work,
+                                            const std::uint8_t* pixels, const std::uint8_t* labels,
+                                            std::int64_t index) {
+  const FusedBlock& first = shape.block[0];
+  const std::uint8_t* source = pixels + index * shape.image_size;
+  float* image = work.activations + first.input_at;
+  if (thread_index() == 0) {
+    *work.label = labels[index];
+  }
+  constexpr int vector_pixels = 4;
+  if (first.width % vector_pixels == 0) {
+    for (int i = thread_index() * vector_pixels; i < shape.image_size; i += fused_threads * vector_pixels) {
+      const uchar4 p = load_vector<uchar4>(source + i);
+      const int row = i / first.by_width;  // of all channels
+      const int channel = row / first.by_height;
+      float* target =
+          image + channel * first.plane + (row - channel * first.height) * first.pitch + i - row * first.width;
+      store_vector(target, make_float2(work.table[p.x], work.table[p.y]));
+      store_vector(target + 2, make_float2(work.table[p.z], work.table[p.w]));
+    }
+    return;
+  }
+  for (int i = thread_index(); i < shape.image_size; i += fused_threads) {
+    const int row = i / first.by_width;
+    const int channel = row / first.by_height;
+    image[channel * first.plane + (row - channel * first.height) * first.pitch + i - row * first.width] =
+        work.table[source[i]];
+  }
+}
+
+}  // namespace touchstone::TOUCHSTONE_BACKEND
