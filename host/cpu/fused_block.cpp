@@ -51,6 +51,17 @@ std::int64_t surrounded_floats(const Conv2dMaxpoolSigmoidShape& shape) { return 
 
 std::int64_t patch_sum_floats(const Conv2dMaxpoolSigmoidShape& shape) { return PatchLayout(shape).sum_floats(); }
 
+/// Copies an image's rows, which follow each other at `from_pitch` and `to_pitch` floats.
+void copy_rows(const float* from, std::int64_t from_pitch, float* to, std::int64_t to_pitch,
+               const ChannelsLast& layout) {
+  const std::int64_t row = layout.row();
+  for (std::int64_t y = 0; y < layout.height; ++y) {
+    copy_floats(from, to, row);
+    from += from_pitch;
+    to += to_pitch;
+  }
+}
+
 /// to[y][x][c] = planes[c][y][x].
 void channels_to_end(const ChannelsLast& layout, const float* planes, float* image, Workspace& workspace) {
   const Workspace::Scope scope(workspace);
@@ -61,17 +72,13 @@ void channels_to_end(const ChannelsLast& layout, const float* planes, float* ima
     transpose(planes, layout.channels, pixels, transposed);
     last = transposed;
   }
-  for (std::int64_t y = 0; y < layout.height; ++y) {
-    copy_floats(last + y * layout.row(), image + y * layout.pitch(), layout.row());
-  }
+  copy_rows(last, layout.row(), image, layout.pitch(), layout);
 }
 
 void channels_from_end(const ChannelsLast& layout, const float* image, float* planes, Workspace& workspace) {
   const Workspace::Scope scope(workspace);
   auto* last = workspace.allocate<float>(layout.height * layout.row());
-  for (std::int64_t y = 0; y < layout.height; ++y) {
-    copy_floats(image + y * layout.pitch(), last + y * layout.row(), layout.row());
-  }
+  copy_rows(image, layout.pitch(), last, layout.row(), layout);
   transpose(last, layout.height * layout.width, layout.channels, planes);
 }
 

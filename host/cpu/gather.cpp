@@ -21,6 +21,9 @@ namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
+/// How many images before its own turn an image is asked for: a group of samples at once.
+constexpr std::int64_t images_ahead = 8;
+
 /// Asks for an image that is going to be read: which one it is, no hardware could foresee.
 HWY_INLINE void prefetch_image(const std::uint8_t* pixels, std::int64_t count) {
   constexpr std::int64_t line_bytes = 64;
@@ -49,8 +52,13 @@ HWY_INLINE void look_up_pixels(const std::uint8_t* pixels, std::int64_t count, c
 void gather_images(const GatherShape& shape, const std::uint8_t* pixels, const std::uint32_t* indices,
                    const float* table, float* images) {
   const auto image = [&](std::int64_t b) { return pixels + std::int64_t{indices[b]} * shape.image_size; };
+  for (std::int64_t b = 0; b < std::min(images_ahead, shape.batch); ++b) {
+    prefetch_image(image(b), shape.image_size);
+  }
   for (std::int64_t b = 0; b < shape.batch; ++b) {
-    prefetch_image(image(std::min(b + 1, shape.batch - 1)), shape.image_size);
+    if (b + images_ahead < shape.batch) {
+      prefetch_image(image(b + images_ahead), shape.image_size);
+    }
     look_up_pixels(image(b), shape.image_size, table, images + b * shape.image_size);
   }
 }
