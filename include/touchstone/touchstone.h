@@ -12,6 +12,8 @@
 #include "touchstone/error.h"
 #include "touchstone/executor.h"
 #include "touchstone/gather.h"
+#include "touchstone/gaussian.h"
+#include "touchstone/gaussian_operations.h"
 #include "touchstone/image.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/model.h"
