@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "host/cpu/cpu_operations.h"
+#include "host/cpu/gaussian_operations.h"
 #include "host/cpu/instruction_set.h"
 #include "host/model/spelling.h"
 #include "kernels/devices.h"
@@ -99,6 +100,12 @@ std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& re
   if (resolved.name == "emulated") return emulated::make_device_operations(guarded_options(resolved));
   if (resolved.name == "reference") throw UsageError("the reference has no operations of its own in float32");
   return cuda::make_device_operations(guarded_options(resolved));
+}
+
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const DeviceRequest& request) {
+  const DeviceRequest resolved = resolve_device(request);
+  if (resolved.name == "reference") return reference::make_gaussian_operations();
+  return cpu::make_gaussian_operations(thread_count(resolved));
 }
 
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings) {

@@ -8,6 +8,7 @@
 
 #include "touchstone/device_operations.h"
 #include "touchstone/executor.h"
+#include "touchstone/gaussian_operations.h"
 
 namespace touchstone {
 
@@ -43,6 +44,9 @@ int usable_cores();
 
 /// The single operations of the requested device, for comparing them with the reference. Throws as make_executor.
 std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& request);
+
+/// The operations on Gaussians of the requested device, in double precision. Throws as make_executor.
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const DeviceRequest& request);
 
 /// An executor on the requested device. Throws UsageError for an unknown name, Error where the device is not there.
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings);
