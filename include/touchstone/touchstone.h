@@ -9,6 +9,7 @@
 #include "touchstone/dense.h"
 #include "touchstone/device.h"
 #include "touchstone/device_operations.h"
+#include "touchstone/drift.h"
 #include "touchstone/error.h"
 #include "touchstone/executor.h"
 #include "touchstone/gather.h"
