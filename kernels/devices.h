@@ -48,6 +48,7 @@ std::unique_ptr<Executor> make_executor(const ExecutorSettings& settings, const 
 
 /// The single operations of a device. Throws as make_executor.
 std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& options = {});
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const CudaOptions& options = {});
 
 }  // namespace cuda
 
@@ -58,6 +59,7 @@ std::vector<CudaDevice> devices();
 std::string built_architectures();
 std::unique_ptr<Executor> make_executor(const ExecutorSettings& settings, const CudaOptions& options = {});
 std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& options = {});
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const CudaOptions& options = {});
 
 }  // namespace emulated
 }  // namespace touchstone

@@ -105,7 +105,9 @@ std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& re
 std::unique_ptr<GaussianOperations> make_gaussian_operations(const DeviceRequest& request) {
   const DeviceRequest resolved = resolve_device(request);
   if (resolved.name == "reference") return reference::make_gaussian_operations();
-  return cpu::make_gaussian_operations(thread_count(resolved));
+  if (resolved.name == "cpu") return cpu::make_gaussian_operations(thread_count(resolved));
+  if (resolved.name == "emulated") return emulated::make_gaussian_operations(cuda_options(resolved));
+  return cuda::make_gaussian_operations(cuda_options(resolved));
 }
 
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings) {
