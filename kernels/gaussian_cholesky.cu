@@ -137,11 +137,13 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
+// Two columns.
+std::size_t shared_bytes(std::size_t rows) { return SharedLayout().take<double>(rows).take<double>(rows).bytes(); }
+
 template <int SHARE>
 void factorise_block(const GaussianShape& shape, int first, int rows, const double* covariance, double* factor,
                      std::int32_t* failures, cudaStream_t stream) {
-  const std::size_t shared_bytes = SharedLayout().take<double>(SHARE * side).take<double>(SHARE * side).bytes();
-  launch(factorise_kernel<SHARE>, dim3(grid_size(shape.gaussians)), dim3(threads), shared_bytes, stream,
+  launch(factorise_kernel<SHARE>, dim3(grid_size(shape.gaussians)), dim3(threads), shared_bytes(SHARE * side), stream,
          static_cast<int>(shape.dimensions), first, rows, covariance, factor, failures);
 }
 
