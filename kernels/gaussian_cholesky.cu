@@ -24,6 +24,8 @@ namespace {
 constexpr int side = 16;  // threads along each side of a matrix
 constexpr int threads = side * side;
 static_assert(gaussian_block <= threads, "a thread divides at most one element of a column");
+constexpr int shared_budget = 2048;  // bytes: the two columns of the largest block
+static_assert(shared_budget == SharedLayout().take<double>(gaussian_block).take<double>(gaussian_block).bytes());
 
 // Thread: one element; those above the diagonal become zero. Thread 0 of each Gaussian: nothing has failed.
 __global__ void __launch_bounds__(threads)
@@ -137,13 +139,10 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-// Two columns.
-std::size_t shared_bytes(std::size_t rows) { return SharedLayout().take<double>(rows).take<double>(rows).bytes(); }
-
 template <int SHARE>
 void factorise_block(const GaussianShape& shape, int first, int rows, const double* covariance, double* factor,
                      std::int32_t* failures, cudaStream_t stream) {
-  launch(factorise_kernel<SHARE>, dim3(grid_size(shape.gaussians)), dim3(threads), shared_bytes(SHARE * side), stream,
+  launch(factorise_kernel<SHARE>, dim3(grid_size(shape.gaussians)), dim3(threads), shared_budget, stream,
          static_cast<int>(shape.dimensions), first, rows, covariance, factor, failures);
 }
 

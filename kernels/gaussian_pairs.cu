@@ -20,7 +20,8 @@
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
-constexpr int threads = warp_size * substitution_rows;
+constexpr int threads = 256;
+static_assert(threads == warp_size * substitution_rows);
 
 // The pair that a block works on, and where its Gaussians are.
 struct Pair {

@@ -17,9 +17,12 @@
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
+constexpr int threads = 256;
+static_assert(threads == warp_size * substitution_rows);
+
 // Block: 32 columns of one Gaussian; thread: SHARE elements of one column. Shared: 2 * 32 doubles.
 template <int SHARE>
-__global__ void __launch_bounds__(warp_size* substitution_rows) solve_kernel(BlockSolve solve) {
+__global__ void __launch_bounds__(threads) solve_kernel(BlockSolve solve) {
   SharedMemory shared;
   double* row = shared.take<double>(2 * warp_size);
   const std::int64_t column = std::int64_t{blockIdx.x} * warp_size + threadIdx.x;
