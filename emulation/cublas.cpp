@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <string>
+
 #include <cblas.h>
 
 #include "emulation/device_state.h"
@@ -16,7 +19,8 @@ struct cublasContext {
 
 namespace {
 
-/// A batch of column-major matrices in device memory: `rows` x `columns`, as stored.
+/// A batch of column-major matrices of T in device memory: `rows` x `columns`, as stored.
+template <class T>
 struct Matrices {
   std::int64_t rows;
   std::int64_t columns;
@@ -26,17 +30,18 @@ struct Matrices {
 
   [[nodiscard]] std::size_t bytes() const {
     const std::int64_t one = rows == 0 || columns == 0 ? 0 : (columns - 1) * leading + rows;
-    return one == 0 || count == 0 ? 0 : static_cast<std::size_t>((count - 1) * stride + one) * sizeof(float);
+    return one == 0 || count == 0 ? 0 : static_cast<std::size_t>((count - 1) * stride + one) * sizeof(T);
   }
 };
 
 /// A factor that stands in host memory, which is read at the call, or in device memory, which is read when the stream
 /// gets there.
+template <class T>
 class Factor {
  public:
-  Factor(const Device& device, const float* address, cublasPointerMode_t mode) : address_(address) {
+  Factor(const Device& device, const T* address, cublasPointerMode_t mode) : address_(address) {
     if (mode == CUBLAS_POINTER_MODE_DEVICE) {
-      device.require_allocated(address, sizeof(float), "a factor of a cuBLAS call");
+      device.require_allocated(address, sizeof(T), "a factor of a cuBLAS call");
     } else if (device.memory.owns(address)) {
       throw Defect{cudaErrorIllegalAddress, "a factor of a cuBLAS call is in device memory, the mode says host"};
     } else {
@@ -44,11 +49,11 @@ class Factor {
       address_ = nullptr;
     }
   }
-  [[nodiscard]] float value() const { return address_ == nullptr ? value_ : *address_; }
+  [[nodiscard]] T value() const { return address_ == nullptr ? value_ : *address_; }
 
  private:
-  const float* address_;
-  float value_ = 0;
+  const T* address_;
+  T value_ = 0;
 };
 
 cublasStatus_t status_of(cudaError_t error) {
@@ -77,19 +82,83 @@ CBLAS_TRANSPOSE transposition(cublasOperation_t operation) {
   return operation == CUBLAS_OP_N ? CblasNoTrans : CblasTrans;
 }
 
-void require(bool condition, const char* text) {
+void require(bool condition, const std::string& text) {
   if (!condition) {
     throw Defect{cudaErrorInvalidValue, text};
   }
 }
 
 /// As a kernel that reads past its tensors would: the device fails.
-void require_operand(const Device& device, const float* address, std::size_t bytes, const char* what) {
+void require_operand(const Device& device, const void* address, std::size_t bytes, const std::string& what) {
   try {
     device.require_allocated(address, bytes, what);
   } catch (const Defect& defect) {
     throw Defect{cudaErrorIllegalAddress, defect.text, address};
   }
+}
+
+/// c = alpha op(a) op(b) + beta c for each of a batch of column-major matrices.
+template <class T>
+struct Gemm {
+  const char* name;
+  cublasOperation_t transpose_a;
+  cublasOperation_t transpose_b;
+  int m;
+  int n;
+  int k;
+  const T* a;
+  int lda;
+  long long stride_a;
+  const T* b;
+  int ldb;
+  long long stride_b;
+  T* c;
+  int ldc;
+  long long stride_c;
+  int batch;
+};
+
+void multiply(const Gemm<float>& g, int index, float alpha, float beta) {
+  cblas_sgemm(CblasColMajor, transposition(g.transpose_a), transposition(g.transpose_b), g.m, g.n, g.k, alpha,
+              g.a + index * g.stride_a, g.lda, g.b + index * g.stride_b, g.ldb, beta, g.c + index * g.stride_c, g.ldc);
+}
+
+void multiply(const Gemm<double>& g, int index, double alpha, double beta) {
+  cblas_dgemm(CblasColMajor, transposition(g.transpose_a), transposition(g.transpose_b), g.m, g.n, g.k, alpha,
+              g.a + index * g.stride_a, g.lda, g.b + index * g.stride_b, g.ldb, beta, g.c + index * g.stride_c, g.ldc);
+}
+
+template <class T>
+cublasStatus_t gemm(cublasHandle_t handle, const Gemm<T>& g, const T* alpha, const T* beta) {
+  return with(handle, [&](Device& device) {
+    const bool plain_a = g.transpose_a == CUBLAS_OP_N;
+    const bool plain_b = g.transpose_b == CUBLAS_OP_N;
+    const Matrices<T> in_a = {plain_a ? g.m : g.k, plain_a ? g.k : g.m, g.lda, g.stride_a, g.batch};
+    const Matrices<T> in_b = {plain_b ? g.k : g.n, plain_b ? g.n : g.k, g.ldb, g.stride_b, g.batch};
+    const Matrices<T> out = {g.m, g.n, g.ldc, g.stride_c, g.batch};
+    const std::string name = g.name;
+    require(g.m >= 0 && g.n >= 0 && g.k >= 0 && g.batch >= 0, name + ": a negative size");
+    require(g.lda >= std::max<std::int64_t>(1, in_a.rows), name + ": lda is smaller than the rows of a");
+    require(g.ldb >= std::max<std::int64_t>(1, in_b.rows), name + ": ldb is smaller than the rows of b");
+    require(g.ldc >= std::max<std::int64_t>(1, out.rows), name + ": ldc is smaller than the rows of c");
+    if (out.bytes() == 0) {
+      return;
+    }
+    const auto check = [&device, in_a, in_b, out, g, name] {
+      require_operand(device, g.a, in_a.bytes(), "matrix a of " + name);
+      require_operand(device, g.b, in_b.bytes(), "matrix b of " + name);
+      require_operand(device, g.c, out.bytes(), "matrix c of " + name);
+    };
+    check();
+    const Factor<T> scale(device, alpha, handle->pointers);
+    const Factor<T> keep(device, beta, handle->pointers);
+    device.enqueue(handle->stream, g.name, [=] {
+      check();
+      for (int index = 0; index < g.batch; ++index) {
+        multiply(g, index, scale.value(), keep.value());
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -216,40 +285,22 @@ cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t transpose_a,
                                    0, 1);
 }
 
+cublasStatus_t cublasDgemm(cublasHandle_t handle, cublasOperation_t transpose_a, cublasOperation_t transpose_b, int m,
+                           int n, int k, const double* alpha, const double* a, int lda, const double* b, int ldb,
+                           const double* beta, double* c, int ldc) {
+  return gemm<double>(handle, {"cublasDgemm", transpose_a, transpose_b, m, n, k, a, lda, 0, b, ldb, 0, c, ldc, 0, 1},
+                      alpha, beta);
+}
+
 cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t transpose_a,
                                          cublasOperation_t transpose_b, int m, int n, int k, const float* alpha,
                                          const float* a, int lda, long long stride_a, const float* b, int ldb,
                                          long long stride_b, const float* beta, float* c, int ldc, long long stride_c,
                                          int batch) {
-  return with(handle, [&](Device& device) {
-    const bool plain_a = transpose_a == CUBLAS_OP_N;
-    const bool plain_b = transpose_b == CUBLAS_OP_N;
-    const Matrices in_a = {plain_a ? m : k, plain_a ? k : m, lda, stride_a, batch};
-    const Matrices in_b = {plain_b ? k : n, plain_b ? n : k, ldb, stride_b, batch};
-    const Matrices out = {m, n, ldc, stride_c, batch};
-    require(m >= 0 && n >= 0 && k >= 0 && batch >= 0, "cublasSgemm: a negative size");
-    require(lda >= std::max<std::int64_t>(1, in_a.rows), "cublasSgemm: lda is smaller than the rows of a");
-    require(ldb >= std::max<std::int64_t>(1, in_b.rows), "cublasSgemm: ldb is smaller than the rows of b");
-    require(ldc >= std::max<std::int64_t>(1, out.rows), "cublasSgemm: ldc is smaller than the rows of c");
-    if (out.bytes() == 0) {
-      return;
-    }
-    const auto check = [&device, in_a, in_b, out, a, b, c] {
-      require_operand(device, a, in_a.bytes(), "matrix a of cublasSgemm");
-      require_operand(device, b, in_b.bytes(), "matrix b of cublasSgemm");
-      require_operand(device, c, out.bytes(), "matrix c of cublasSgemm");
-    };
-    check();
-    const Factor scale(device, alpha, handle->pointers);
-    const Factor keep(device, beta, handle->pointers);
-    device.enqueue(handle->stream, "cublasSgemm", [=] {
-      check();
-      for (int index = 0; index < batch; ++index) {
-        cblas_sgemm(CblasColMajor, transposition(transpose_a), transposition(transpose_b), m, n, k, scale.value(),
-                    a + index * stride_a, lda, b + index * stride_b, ldb, keep.value(), c + index * stride_c, ldc);
-      }
-    });
-  });
+  return gemm<float>(
+      handle,
+      {"cublasSgemm", transpose_a, transpose_b, m, n, k, a, lda, stride_a, b, ldb, stride_b, c, ldc, stride_c, batch},
+      alpha, beta);
 }
 
 cublasStatus_t cublasSgemv(cublasHandle_t handle, cublasOperation_t transpose, int m, int n, const float* alpha,
@@ -262,17 +313,17 @@ cublasStatus_t cublasSgemv(cublasHandle_t handle, cublasOperation_t transpose, i
     if (m == 0 || n == 0) {
       return;
     }
-    const Matrices matrix = {m, n, lda, 0, 1};
-    const Matrices input = {1, plain ? n : m, incx, 0, 1};
-    const Matrices output = {1, plain ? m : n, incy, 0, 1};
+    const Matrices<float> matrix = {m, n, lda, 0, 1};
+    const Matrices<float> input = {1, plain ? n : m, incx, 0, 1};
+    const Matrices<float> output = {1, plain ? m : n, incy, 0, 1};
     const auto check = [&device, matrix, input, output, a, x, y] {
       require_operand(device, a, matrix.bytes(), "matrix a of cublasSgemv");
       require_operand(device, x, input.bytes(), "vector x of cublasSgemv");
       require_operand(device, y, output.bytes(), "vector y of cublasSgemv");
     };
     check();
-    const Factor scale(device, alpha, handle->pointers);
-    const Factor keep(device, beta, handle->pointers);
+    const Factor<float> scale(device, alpha, handle->pointers);
+    const Factor<float> keep(device, beta, handle->pointers);
     device.enqueue(handle->stream, "cublasSgemv", [=] {
       check();
       cblas_sgemv(CblasColMajor, transposition(transpose), m, n, scale.value(), a, lda, x, incx, keep.value(), y, incy);

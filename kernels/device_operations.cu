@@ -16,6 +16,7 @@
 #include "kernels/conv2d_maxpool_sigmoid.h"
 #include "kernels/dense.h"
 #include "kernels/device.h"
+#include "kernels/device_call.h"
 #include "kernels/devices.h"
 #include "kernels/gather.h"
 #include "kernels/handles.h"
@@ -37,96 +38,6 @@ namespace {
 // The launchers, under whose names the class below has functions of its own.
 namespace backend = ::touchstone::TOUCHSTONE_BACKEND;
 
-// The device's tensors of one call: made from host arrays, copied back where they are outputs. An operation is repeated
-// by asking for the same tensors in the same order again: after rewind() they are the ones there are, and nothing is
-// copied.
-class Call {
- public:
-  explicit Call(cudaStream_t stream) : stream_(stream) {}
-
-  // nullptr for nullptr.
-  template <class T>
-  [[nodiscard]] T* input(const T* values, std::int64_t count, const char* name) {
-    if (values == nullptr || count == 0) {
-      return nullptr;
-    }
-    T* tensor = allocate<T>(count, name);
-    if (!rewound_) {
-      check(
-          cudaMemcpyAsync(tensor, values, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyHostToDevice, stream_),
-          "cudaMemcpyAsync");
-    }
-    return tensor;
-  }
-
-  template <class T>
-  [[nodiscard]] T* output(T* values, std::int64_t count, const char* name) {
-    T* tensor = count == 0 ? nullptr : allocate<T>(count, name);
-    return deliver(values, tensor, count);
-  }
-
-  template <class T>
-  [[nodiscard]] T* in_place(T* values, std::int64_t count, const char* name) {
-    return deliver(values, input<T>(values, count, name), count);
-  }
-
-  template <class T>
-  [[nodiscard]] T* workspace(std::int64_t count) {
-    return count == 0 ? nullptr : allocate<T>(count, "the workspace");
-  }
-
-  [[nodiscard]] Allocator& allocator() { return allocator_; }
-
-  // The following calls name the tensors that there are, from the first on.
-  void rewind() {
-    rewound_ = true;
-    next_ = 0;
-  }
-
-  // Waits for the operation, looks at the guards, and copies the outputs back.
-  void finish() {
-    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
-    allocator_.verify();
-    for (const Output& output : outputs_) {
-      if (output.bytes > 0) {
-        check(cudaMemcpy(output.values, output.tensor, output.bytes, cudaMemcpyDeviceToHost), "cudaMemcpy");
-      }
-    }
-  }
-
- private:
-  struct Output {
-    void* values;
-    const void* tensor;
-    std::size_t bytes;
-  };
-
-  template <class T>
-  [[nodiscard]] T* allocate(std::int64_t count, const char* name) {
-    if (!rewound_) {
-      tensors_.push_back(allocator_.allocate(static_cast<std::size_t>(count) * sizeof(T), name));
-      next_ = tensors_.size() - 1;
-    }
-    return static_cast<T*>(tensors_.at(next_++));
-  }
-
-  // Has finish() copy a tensor back.
-  template <class T>
-  T* deliver(T* values, T* tensor, std::int64_t count) {
-    if (!rewound_) {
-      outputs_.push_back({values, tensor, static_cast<std::size_t>(count) * sizeof(T)});
-    }
-    return tensor;
-  }
-
-  cudaStream_t stream_;
-  GuardedAllocator allocator_;
-  std::vector<void*> tensors_;  // in the order of asking for them
-  std::size_t next_ = 0;
-  bool rewound_ = false;
-  std::vector<Output> outputs_;
-};
-
 class CudaOperations final : public DeviceOperations {
  public:
   explicit CudaOperations(const CudaOptions& options) : index_(options.index) {
@@ -137,6 +48,7 @@ class CudaOperations final : public DeviceOperations {
     blas_workspace_ =
         Buffer<char>(allocator_, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS");
     blas_ = make_blas_handle(stream_.get(), blas_workspace_.data(), blas_workspace_.bytes(), options.tf32);
+    gaussian_ = make_gaussian_operations(options);
   }
 
   [[nodiscard]] std::string device() const override { return device_name(index_); }
@@ -159,6 +71,8 @@ class CudaOperations final : public DeviceOperations {
     emulation::configure(options);
   }
 #endif
+
+  [[nodiscard]] GaussianOperations& gaussian() override { return *gaussian_; }
 
   void copy(std::int64_t count, const float* source, float* target) override {
     run([&](Call& call, cudaStream_t stream) {
@@ -439,6 +353,7 @@ class CudaOperations final : public DeviceOperations {
   GuardedAllocator allocator_;  // of what outlives a call
   Buffer<char> blas_workspace_;
   BlasHandle blas_;
+  std::unique_ptr<GaussianOperations> gaussian_;
 };
 
 }  // namespace

@@ -53,6 +53,7 @@ ExecutionPath execution_path(const ExecutionPlan& plan, const CudaOptions& optio
 
 /// The single operations of a device. Throws as make_executor.
 std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& options = {});
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const CudaOptions& options = {});
 
 }  // namespace cuda
 
@@ -64,6 +65,7 @@ std::string built_architectures();
 std::unique_ptr<Executor> make_executor(const ExecutorSettings& settings, const CudaOptions& options = {});
 ExecutionPath execution_path(const ExecutionPlan& plan, const CudaOptions& options = {});
 std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& options = {});
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const CudaOptions& options = {});
 
 }  // namespace emulated
 }  // namespace touchstone

@@ -29,4 +29,8 @@ std::unique_ptr<DeviceOperations> make_device_operations(const CudaOptions& /*op
   throw Error(std::string("device cuda: ") + problem);
 }
 
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const CudaOptions& /*options*/) {
+  throw Error(std::string("device cuda: ") + problem);
+}
+
 }  // namespace touchstone::cuda

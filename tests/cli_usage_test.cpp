@@ -18,6 +18,7 @@ TEST_F(CliUsage, HelpFitsEightyColumnsAndHasExamples) {
                                                        {"--help", "predict"},
                                                        {"info", "--help"},
                                                        {"bench", "--help"},
+                                                       {"divergence", "--help"},
                                                        {"profile", "--help"}};
   for (const auto& call : calls) {
     const ProgramResult result = run(call);

@@ -20,6 +20,8 @@ class ForwardingOperations : public DeviceOperations {
   [[nodiscard]] std::vector<std::string> variants() const override { return right_->variants(); }
   void select_variant(std::size_t index) override { right_->select_variant(index); }
 
+  [[nodiscard]] GaussianOperations& gaussian() override { return right_->gaussian(); }
+
   void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
                       float* output) override {
     right_->conv2d_forward(shape, input, filters, bias, output);

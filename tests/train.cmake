@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+touchstone_test(drift_test LINKS touchstone_train)
 touchstone_test(schedule_test LINKS touchstone_train)
 touchstone_test(device_test LINKS touchstone_train)
 touchstone_test(run_directory_test LINKS touchstone_train)

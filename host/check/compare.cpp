@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,7 +36,7 @@ void compare_elements(const Output& output, const GuardedArray<T>& elements, con
     const auto got = static_cast<double>(elements[i]);
     const double bound = expected.bounds.empty() ? 0 : expected.bounds[index];
     // All bits set is a value that integers may take; in a float it is a NaN that no arithmetic gives.
-    const bool unwritten = std::is_same_v<T, float> && !output.in_place && elements.unwritten(i);
+    const bool unwritten = std::is_floating_point_v<T> && !output.in_place && elements.unwritten(i);
     const double ratio =
         unwritten ? std::numeric_limits<double>::infinity() : error_ratio(got, expected.values[index], bound);
     comparison.worst_ratio = std::max(comparison.worst_ratio, ratio);

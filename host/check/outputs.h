@@ -18,8 +18,8 @@ std::int64_t element_count(const Dimensions& dimensions);
 
 /// One tensor that an operation wrote.
 struct Output {
-  using Elements = std::variant<GuardedArray<float>, GuardedArray<std::uint8_t>, GuardedArray<std::int32_t>,
-                                GuardedArray<std::uint32_t>, GuardedArray<std::int64_t>>;
+  using Elements = std::variant<GuardedArray<float>, GuardedArray<double>, GuardedArray<std::uint8_t>,
+                                GuardedArray<std::int32_t>, GuardedArray<std::uint32_t>, GuardedArray<std::int64_t>>;
 
   std::string name;
   Dimensions dimensions;

@@ -10,6 +10,7 @@
 #include "touchstone/conv2d.h"
 #include "touchstone/dense.h"
 #include "touchstone/gather.h"
+#include "touchstone/gaussian_operations.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/random.h"
@@ -43,6 +44,8 @@ class Narrowed {
 class ReferenceOperations final : public DeviceOperations {
  public:
   [[nodiscard]] std::string device() const override { return "reference"; }
+
+  [[nodiscard]] GaussianOperations& gaussian() override { return *gaussian_; }
 
   void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
                       float* output) override {
@@ -230,6 +233,9 @@ class ReferenceOperations final : public DeviceOperations {
                                                       Narrowed(grad_bias, shape.conv2d.filters));
     });
   }
+
+ private:
+  std::unique_ptr<GaussianOperations> gaussian_ = reference::make_gaussian_operations();
 };
 
 }  // namespace

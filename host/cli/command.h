@@ -19,6 +19,7 @@ struct Command {
 Command define_train(CLI::App& program);
 Command define_eval(CLI::App& program);
 Command define_predict(CLI::App& program);
+Command define_divergence(CLI::App& program);
 Command define_check(CLI::App& program);
 Command define_bench(CLI::App& program);
 Command define_profile(CLI::App& program);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "host/cpu/gaussian_operations.h"
 #include "host/cpu/peaks.h"
 #include "host/cpu/winograd.h"
 #include "host/cpu/workspace.h"
@@ -19,6 +20,8 @@ namespace {
 class CpuOperations final : public DeviceOperations {
  public:
   [[nodiscard]] std::string device() const override { return "cpu"; }
+
+  [[nodiscard]] GaussianOperations& gaussian() override { return *gaussian_; }
 
   void copy(std::int64_t count, const float* source, float* target) override {
     run_by_clock([&] { cpu::copy(count, source, target); });
@@ -140,6 +143,7 @@ class CpuOperations final : public DeviceOperations {
 
  private:
   cpu::Workspace workspace_;
+  std::unique_ptr<GaussianOperations> gaussian_ = cpu::make_gaussian_operations(2);
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <vector>
 
 #include "touchstone/image.h"
 
@@ -15,6 +16,8 @@ void check_picture_size(const std::filesystem::path& file, std::uint64_t width, 
 /// Whether data begin as a PNG file does; and the picture in such data. `file` is for messages.
 bool is_png(std::span<const std::uint8_t> data);
 Picture decode_png(const std::filesystem::path& file, std::span<const std::uint8_t> data);
+/// The picture as a PNG file. Throws Error where libpng fails.
+std::vector<std::uint8_t> encode_png(const Picture& picture);
 
 /// Whether data begin as a PGM file does (P2 in decimal, P5 in binary); and the picture in such data.
 bool is_pgm(std::span<const std::uint8_t> data);

@@ -52,4 +52,23 @@ Picture decode_png(const std::filesystem::path& file, std::span<const std::uint8
   return picture;
 }
 
+std::vector<std::uint8_t> encode_png(const Picture& picture) {
+  PngImage image;
+  image.width = static_cast<png_uint_32>(picture.width);
+  image.height = static_cast<png_uint_32>(picture.height);
+  image.format = picture.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+  constexpr png_int_32 packed_rows = 0;
+  std::vector<std::uint8_t> data;
+  png_alloc_size_t size = 0;  // asked for first, then filled
+  for (int pass = 0; pass < 2; ++pass) {
+    if (png_image_write_to_memory(&image, data.empty() ? nullptr : data.data(), &size, 0, picture.pixels.data(),
+                                  packed_rows, nullptr) == 0) {
+      throw Error(fmt::format("a picture of {} x {} pixels cannot be encoded: {}", picture.width, picture.height,
+                              image.message));
+    }
+    data.resize(size);
+  }
+  return data;
+}
+
 }  // namespace touchstone

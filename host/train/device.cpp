@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "host/cpu/cpu_operations.h"
+#include "host/cpu/gaussian_operations.h"
 #include "host/cpu/instruction_set.h"
 #include "host/model/spelling.h"
 #include "kernels/devices.h"
@@ -114,6 +115,14 @@ ExecutionPath execution_path(const DeviceRequest& request, const ExecutionPlan& 
     throw UsageError("the reference runs one operation at a time: use --path layered or auto");
   }
   return {.name = "layered", .detail = ""};
+}
+
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const DeviceRequest& request) {
+  const DeviceRequest resolved = resolve_device(request);
+  if (resolved.name == "reference") return reference::make_gaussian_operations();
+  if (resolved.name == "cpu") return cpu::make_gaussian_operations(thread_count(resolved));
+  if (resolved.name == "emulated") return emulated::make_gaussian_operations(cuda_options(resolved));
+  return cuda::make_gaussian_operations(cuda_options(resolved));
 }
 
 std::unique_ptr<Executor> make_executor(const DeviceRequest& request, const ExecutorSettings& settings) {

@@ -8,6 +8,7 @@
 
 #include "touchstone/device_operations.h"
 #include "touchstone/executor.h"
+#include "touchstone/gaussian_operations.h"
 
 namespace touchstone {
 
@@ -48,6 +49,9 @@ std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& re
 
 /// How make_executor() would run a plan. Throws as it does.
 ExecutionPath execution_path(const DeviceRequest& request, const ExecutionPlan& plan);
+
+/// The operations on Gaussians of the requested device, in double precision. Throws as make_executor.
+std::unique_ptr<GaussianOperations> make_gaussian_operations(const DeviceRequest& request);
 
 /// An executor on the requested device. Throws UsageError for an unknown name and for a path that the device cannot
 /// take with this network, Error where the device is not there.

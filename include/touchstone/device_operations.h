@@ -10,6 +10,7 @@
 #include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dense.h"
 #include "touchstone/gather.h"
+#include "touchstone/gaussian_operations.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/operation_timer.h"
 #include "touchstone/optimizer.h"
@@ -36,6 +37,9 @@ class DeviceOperations {
   [[nodiscard]] virtual std::vector<std::string> variants() const { return {"default"}; }
   /// Chooses variant `index` of variants() for the following calls; 0 at first.
   virtual void select_variant(std::size_t /*index*/) {}
+
+  /// The operations on Gaussians, in double precision; variants hold for them too.
+  [[nodiscard]] virtual GaussianOperations& gaussian() = 0;
 
   /// While there is a timer, each of the following calls, once it has run, hands it the operation to repeat on the
   /// tensors that are on the device by then; what is updated in place goes on changing. nullptr: no timer.

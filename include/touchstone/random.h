@@ -13,7 +13,9 @@ enum class RandomPurpose : std::uint32_t {
   shuffle = 2,
   validation = 3,
   augmentation = 4,
-  check = 5
+  check = 5,
+  gaussian = 6,   ///< draws from a Gaussian
+  resampling = 7  ///< permutations of two samples
 };
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a keyed bijection of

@@ -92,6 +92,14 @@ cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transpose
                   pitch_c);
 }
 
+cublasStatus_t cublasDgemm_v2(cublasHandle_t handle, cublasOperation_t transpose_a, cublasOperation_t transpose_b,
+                              int rows, int columns, int terms, const double* alpha, const double* a, int pitch_a,
+                              const double* b, int pitch_b, const double* beta, double* c, int pitch_c) {
+  static auto* const function = find<decltype(cublasDgemm_v2)>("cublasDgemm_v2");
+  return function(handle, transpose_a, transpose_b, rows, columns, terms, alpha, a, pitch_a, b, pitch_b, beta, c,
+                  pitch_c);
+}
+
 const char* cublasGetStatusName(cublasStatus_t status) {
   static auto* const function = find<decltype(cublasGetStatusName)>("cublasGetStatusName");
   return function(status);
