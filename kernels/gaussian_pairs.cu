@@ -90,7 +90,8 @@ __global__ void __launch_bounds__(threads)
   const int y = static_cast<int>(threadIdx.y);
   const int first = static_cast<int>(blockIdx.x) * warp_size;
   const int c = first + static_cast<int>(threadIdx.x);
-  const Pair pair = pair_at(dimensions, blockIdx.y / gaussians, blockIdx.y % gaussians, means, factors);
+  const int place = static_cast<int>(blockIdx.y);
+  const Pair pair = pair_at(dimensions, place / gaussians, place % gaussians, means, factors);
 
   double x[SHARE];
 #pragma unroll

@@ -90,8 +90,7 @@ std::string describe_smallest_eigenvalue(std::int64_t dimensions, std::vector<do
   const std::vector<double> values = eigenvalues(dimensions, std::move(matrix));
   const auto positive =
       std::find_if(values.begin(), values.end(), [](double value) { return value > 0; }) - values.begin();
-  const std::string smallest =
-      fmt::format("eigenvalue 1 of {}, in ascending order, is {:.6g}", dimensions, values.front());
+  std::string smallest = fmt::format("eigenvalue 1 of {}, in ascending order, is {:.6g}", dimensions, values.front());
   if (positive > 1) return fmt::format("{} eigenvalues are not above 0: {}", positive, smallest);
   if (positive == 1) return smallest;
   return fmt::format("{}, while the largest is {:.6g}", smallest, values.back());
