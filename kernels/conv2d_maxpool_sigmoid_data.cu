@@ -6,18 +6,18 @@
 //   2 * N * K * C * taps * windows FLOPs, a pool^2-th of the convolution's alone; reads 9 bytes a window and filter and
 //   the filters, writes the gradient.
 //
-// A gather: a warp computes a patch of 2 * pool x 2 * pool pixels, each lane for a channel of its own. For each filter
-// it takes the filter's taps for its channel into registers, then goes through the windows whose taps may reach the
-// patch (4 x 4 of them for a 5x5 kernel and a pool of 2). All lanes share a window, and so its argmax: a branch on it
-// leads to multiply-adds that know at compile time which tap meets which pixel, and only those are executed. In shared
-// memory are, for some filters at a time, the filters' taps with channels side by side, and for each patch delta and
-// argmax of its windows. Several warps ("segments") share the filters of a patch; their sums are added in order.
+// A thread has one window and one channel, and in registers the square of (kernel + pool - 1)^2 pixels that the taps
+// may meet, whatever the argmax. For each filter it reads delta and argmax and adds delta times the filter, shifted by
+// the argmax: in shared memory a border of zeros surrounds the taps, so that the shift is an offset into it and no
+// branch. Several groups of threads ("segments") share the filters. At the end the squares, which overlap, are added in
+// shared memory: of all windows at the same time one pool x pool part each, which do not overlap, part after part.
 //
-// Per lane and filter taps words of shared memory and 2 for each window, for 4 * taps multiply-adds: 100 for 57 with
-// 5x5 and pool 2. No bank conflicts in that loop: lanes read neighbouring words, or the same.
+// A warp has 8 channels of 4 windows. Per lane and filter (kernel + pool - 1)^2 words of shared memory and 2 for the
+// window, for as many multiply-adds, of which taps are not with zeros: 25 of 36 with 5x5 and pool 2. With a pool of 2
+// there are no bank conflicts in that loop (BlockTapLayout); with 3 windows of a warp may meet in a bank.
 //
-// The order of the sum (segment, filter, row of windows, window) depends on the shape alone. An infinite or NaN delta
-// reaches the pixels under its argmax's taps and no others. With fewer than 32 channels some lanes idle.
+// The order of the sum (row and column of the part, filter, segment) depends on the shape alone. An infinite or NaN
+// delta reaches the pixels under its argmax's taps and no others: beside them delta is taken for 0.
 #include <algorithm>
 
 #include "kernels/conv2d_maxpool_sigmoid_data.h"
@@ -30,12 +30,12 @@
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace {
 
-constexpr int max_threads = 512;
-constexpr int max_warps = max_threads / warp_size;
-constexpr int max_patches = 8;                // of a block
-constexpr std::int64_t wanted_blocks = 128;   // about one for each multiprocessor of a large GPU
-constexpr int channel_pitch = warp_size + 1;  // one float more spreads the writes of the filter tile over the banks
-constexpr int shared_budget = 40 << 10;       // below the 48 KB that every device has
+constexpr int max_threads = 384;
+constexpr int max_slots = max_threads / block_data_channels;
+constexpr int max_tile_rows = 6;  // of windows
+constexpr int max_tile_columns = 8;
+constexpr std::int64_t wanted_blocks = 256;  // about two for each multiprocessor of a large GPU
+constexpr int shared_budget = 40 << 10;      // below the 48 KB that every device has
 
 struct DataArguments {
   BlockDataPlan plan;
@@ -47,194 +47,232 @@ struct DataArguments {
   float* grad_input;           // [batch,channels,height,width]
 };
 
-// What a kernel and a pool make of the geometry: see BlockDataPlan.
+// What a kernel and a pool make of the geometry.
 template <int KERNEL, int POOL>
 struct Geometry {
   static constexpr int taps = KERNEL * KERNEL;
-  static constexpr int side = block_data_pools * POOL;
+  static constexpr int side = KERNEL + POOL - 1;  // of the pixels that a window may reach
   static constexpr int pixels = side * side;
-  static constexpr int before = divide_up(KERNEL + POOL - 1, POOL) - 1;  // windows before the patch's first
-  static constexpr int reach = block_data_pools + before;
-  static constexpr int windows = reach * reach;
+  static constexpr int reach = divide_up(side, POOL);  // pools that a window may reach, each way
+  static constexpr int pitch = block_tap_layout(KERNEL, POOL).pitch;
+  static constexpr int plane = block_tap_layout(KERNEL, POOL).plane;
+  static constexpr int filter_floats = block_data_channels * plane;
+  [[maybe_unused]] static constexpr int min_blocks = pixels <= 36 ? 2 : 1;  // leaves 80 or 168 registers a thread
 };
 
-// Where a patch is.
-struct Patch {
-  std::int64_t sample;
-  int row;     // of pools
-  int column;  // of pools
+// The block's tiles: where they are in their samples, and which samples.
+struct Tile {
+  std::int64_t sample;  // the first
+  int row;              // of pools
+  int column;           // of pools
 };
 
-__device__ Patch patch_at(const BlockDataPlan& plan, std::int64_t index) {
-  const int count = plan.patches_w * plan.patches_h;
-  Patch patch;
-  patch.sample = index / count;
-  const int within = static_cast<int>(index - patch.sample * count);
-  patch.row = within / plan.patches_w * block_data_pools;
-  patch.column = within % plan.patches_w * block_data_pools;
-  return patch;
+__device__ Tile block_tile(const BlockDataPlan& plan) {
+  const int block = static_cast<int>(blockIdx.x);
+  const int count = plan.tiles_w * plan.tiles_h;
+  const int within = block % count;
+  return {.sample = std::int64_t{block / count} * plan.samples,
+          .row = within / plan.tiles_w * plan.tile_h,
+          .column = within % plan.tiles_w * plan.tile_w};
 }
 
-// Filters first .. first + count, as [filter and tap][channel]. Neighbouring threads read neighbouring floats.
-template <int KERNEL>
+// One of the block's windows; `real` where there is one.
+struct Window {
+  int sample;  // of the block
+  int row;
+  int column;
+  bool real;
+};
+
+__device__ Window window_at(const DataArguments& a, const Tile& tile, int slot) {
+  const BlockDataPlan& plan = a.plan;
+  const int before = plan.reach() - 1;
+  Window window{};
+  window.sample = slot / (plan.rows * plan.columns);
+  const int within = slot - window.sample * plan.rows * plan.columns;
+  window.row = max(0, tile.row - before) + within / plan.columns;
+  window.column = max(0, tile.column - before) + within % plan.columns;
+  window.real = window.sample < plan.samples && tile.sample + window.sample < a.sizes.batch &&
+                window.row < min(a.sizes.out_h, tile.row + plan.tile_h) &&
+                window.column < min(a.sizes.out_w, tile.column + plan.tile_w);
+  return window;
+}
+
+// The taps of filters first .. first + count, as BlockTapLayout says, [filter][channel][plane]; the zeros are there
+// already. Neighbouring threads read neighbouring floats.
+template <int KERNEL, int POOL>
 __device__ void load_filters(const DataArguments& a, int first, int count, int first_channel, float* tile) {
-  constexpr int taps = KERNEL * KERNEL;
-  constexpr int row = warp_size * taps;  // a filter's channels and taps
-  const BlockSizes& s = a.sizes;
-  for (int e = static_cast<int>(threadIdx.x); e < count * row; e += static_cast<int>(blockDim.x)) {
-    const int filter = e / row;
-    const int rest = e - filter * row;
-    const int channel = rest / taps;
-    const int tap = rest - channel * taps;
-    const std::int64_t source = (std::int64_t{first + filter} * s.channels + first_channel) * taps + rest;
-    tile[(filter * taps + tap) * channel_pitch + channel] =
-        first_channel + channel < s.channels ? a.filters[source] : 0.0F;
-  }
-}
-
-// For the same filters delta and argmax of the windows that may reach the block's patches, as
-// [patch][filter][row][column]; where there is no window a position that no window has.
-template <int KERNEL, int POOL>
-__device__ void load_deltas(const DataArguments& a, std::int64_t first_patch, int first, int count, float* deltas) {
   using G = Geometry<KERNEL, POOL>;
+  constexpr int border = (POOL - 1) * (G::pitch + 1);
+  constexpr int row = block_data_channels * G::taps;  // of a filter
+  const int channels = min(block_data_channels, a.sizes.channels - first_channel);
+  const std::int64_t stride = std::int64_t{a.sizes.channels} * G::taps;
+  const float* filters = a.filters + first * stride + std::int64_t{first_channel} * G::taps;
+  const int teams = max(1, static_cast<int>(blockDim.x) / row);  // each loads every so many filters
+  const int team = static_cast<int>(threadIdx.x) / row;
+  if (team >= teams) {
+    return;
+  }
+  for (int e = static_cast<int>(threadIdx.x) - team * row; e < channels * G::taps; e += static_cast<int>(blockDim.x)) {
+    const int channel = e / G::taps;
+    const int tap = e - channel * G::taps;
+    float* target = tile + channel * G::plane + border + tap / KERNEL * G::pitch + tap % KERNEL;
+#pragma unroll 4
+    for (int filter = team; filter < count; filter += teams) {
+      target[filter * G::filter_floats] = filters[filter * stride + e];
+    }
+  }
+}
+
+// For the same filters delta and argmax of the block's windows, [filter][slot]; zeros where there is no window.
+__device__ void load_deltas(const DataArguments& a, const Tile& tile, int first, int count, float* deltas) {
   const BlockSizes& s = a.sizes;
-  const int total = a.plan.patches * count * G::windows;
-  for (int e = static_cast<int>(threadIdx.x); e < total; e += static_cast<int>(blockDim.x)) {
-    const int place = e / G::windows;
-    const int within = e - place * G::windows;
-    const int tile_patch = place / count;
-    const int filter = place - tile_patch * count;
-    const Patch patch = patch_at(a.plan, first_patch + tile_patch);
-    const int i = patch.row - G::before + within / G::reach;
-    const int j = patch.column - G::before + within % G::reach;
+  const int slots = a.plan.slots;
+  const int slot = static_cast<int>(threadIdx.x) % slots;
+  const Window window = window_at(a, tile, slot);
+  const std::int64_t plane = (tile.sample + window.sample) * s.filters + first;
+  const std::int64_t offset = plane * s.windows() + window.row * s.out_w + window.column;
+  for (int filter = static_cast<int>(threadIdx.x) / slots; filter < count;
+       filter += static_cast<int>(blockDim.x) / slots) {
     float delta = 0.0F;
-    int position = POOL * POOL;
-    if (patch.sample < s.batch && i >= 0 && i < s.out_h && j >= 0 && j < s.out_w) {
-      const std::int64_t window = ((patch.sample * s.filters + first + filter) * s.out_h + i) * s.out_w + j;
-      delta = sigmoid_gradient(a.grad_output[window], a.output[window]);
-      position = a.argmax[window];
+    int position = 0;
+    if (window.real) {
+      const std::int64_t index = offset + std::int64_t{filter} * s.windows();
+      delta = sigmoid_gradient(a.grad_output[index], a.output[index]);
+      position = a.argmax[index];
     }
-    const int target = (tile_patch * a.plan.chunk + filter) * G::windows + within;
-    store_vector(deltas + 2 * target, make_float2(delta, __int_as_float(position)));
+    store_vector(deltas + 2 * (filter * slots + slot), make_float2(delta, __int_as_float(position)));
   }
 }
 
-// Adds a window whose element (y, x), counted from the patch's first pixel, has the taps' first: those taps that meet a
-// pixel of the patch.
-template <int KERNEL, int SIDE>
-__device__ __forceinline__ void accumulate_taps(int y, int x, float delta, const float (&w)[KERNEL * KERNEL],
-                                                float (&sum)[SIDE * SIDE]) {
-#pragma unroll
-  for (int r = 0; r < SIDE; ++r) {
-#pragma unroll
-    for (int t = 0; t < SIDE; ++t) {
-      const int p = r - y;
-      const int q = t - x;
-      if (p >= 0 && p < KERNEL && q >= 0 && q < KERNEL) {
-        sum[r * SIDE + t] += delta * w[p * KERNEL + q];
-      }
-    }
-  }
-}
-
-// Adds one filter: `deltas` [row][column] of the windows, `taps` [tap][channel].
+// Whether element `at` of a row (or column) of a window's pixels is under a tap of the window's row `from`.
 template <int KERNEL, int POOL>
-__device__ __forceinline__ void accumulate_filter(const float* deltas, const float* taps,
+__device__ __forceinline__ bool is_reached(int at, int from) {
+  return (at >= POOL - 1 || from <= at) && (at < KERNEL || from > at - KERNEL);
+}
+
+// Adds one filter's share of a window's pixels; `taps` stands at the square's first zero.
+template <int KERNEL, int POOL>
+__device__ __forceinline__ void accumulate_filter(const float2& pair, const float* taps,
                                                   float (&sum)[Geometry<KERNEL, POOL>::pixels]) {
   using G = Geometry<KERNEL, POOL>;
-  float w[G::taps];
+  const int position = __float_as_int(pair.y);
+  const int row = position / POOL;
+  const int column = position - row * POOL;
+  const float* first = taps + (POOL - 1 - row) * G::pitch + POOL - 1 - column;
 #pragma unroll
-  for (int tap = 0; tap < G::taps; ++tap) {
-    w[tap] = taps[tap * channel_pitch];
-  }
+  for (int r = 0; r < G::side; ++r) {
+    const float row_delta = is_reached<KERNEL, POOL>(r, row) ? pair.x : 0.0F;
 #pragma unroll
-  for (int window = 0; window < G::windows; ++window) {
-    const auto pair = load_vector<float2>(deltas + 2 * window);
-    const int chosen = __float_as_int(pair.y);
-#pragma unroll
-    for (int position = 0; position < POOL * POOL; ++position) {
-      if (chosen == position) {
-        accumulate_taps<KERNEL, G::side>((window / G::reach - G::before) * POOL + position / POOL,
-                                         (window % G::reach - G::before) * POOL + position % POOL, pair.x, w, sum);
-      }
+    for (int t = 0; t < G::side; ++t) {
+      const float delta = is_reached<KERNEL, POOL>(t, column) ? row_delta : 0.0F;
+      sum[r * G::side + t] += delta * first[r * G::pitch + t];
     }
   }
 }
 
-// Adds the segments' sums in order: `totals` [patch][pixel][channel].
-template <int PIXELS>
-__device__ void add_segments(const BlockDataPlan& plan, int tile_patch, int segment, const float (&sum)[PIXELS],
-                             float* totals) {
-  float* total = totals + tile_patch * PIXELS * channel_pitch + static_cast<int>(threadIdx.x) % warp_size;
-  for (int turn = 0; turn < plan.segments; ++turn) {
-    __syncthreads();  // the segment before has added its sums; at first, all have read the tiles
-    if (segment == turn) {
-#pragma unroll
-      for (int pixel = 0; pixel < PIXELS; ++pixel) {
-        const float before = turn == 0 ? 0.0F : total[pixel * channel_pitch];
-        total[pixel * channel_pitch] = before + sum[pixel];
-      }
-    }
-  }
-  __syncthreads();  // the last one has
-}
-
-// Writes the block's patches, those pixels that the image has. Neighbouring threads write neighbouring pixels.
-template <int SIDE>
-__device__ void write_patches(const DataArguments& a, std::int64_t first_patch, int first_channel,
-                              const float* totals) {
-  constexpr int pixels = SIDE * SIDE;
-  const BlockSizes& s = a.sizes;
-  const int total = a.plan.patches * warp_size * pixels;
-  for (int e = static_cast<int>(threadIdx.x); e < total; e += static_cast<int>(blockDim.x)) {
-    const int pixel = e % pixels;
-    const int channel = e / pixels % warp_size;
-    const int tile_patch = e / pixels / warp_size;
-    const Patch patch = patch_at(a.plan, first_patch + tile_patch);
-    const int y = patch.row * s.pool + pixel / SIDE;
-    const int x = patch.column * s.pool + pixel % SIDE;
-    if (patch.sample < s.batch && first_channel + channel < s.channels && y < s.height && x < s.width) {
-      const std::int64_t plane = patch.sample * s.channels + first_channel + channel;
-      a.grad_input[(plane * s.height + y) * s.width + x] =
-          totals[(tile_patch * pixels + pixel) * channel_pitch + channel];
-    }
-  }
-}
-
-// Block: some patches (x) of 32 channels (y). Warp: one patch, every segments-th filter. Lane: a channel.
-// Shared memory: deltas and taps of `chunk` filters; afterwards the patches' sums.
+// Adds the windows' pixels, segment by segment: `totals` [segment][pixel of a pool][sample, row and column of pools]
+// [channel].
 template <int KERNEL, int POOL>
-__global__ void __launch_bounds__(max_threads, 1) block_data_kernel(DataArguments a) {
+__device__ void add_windows(const DataArguments& a, const Tile& tile, int segment, int slot, int channel,
+                            const float (&sum)[Geometry<KERNEL, POOL>::pixels], float* totals) {
+  using G = Geometry<KERNEL, POOL>;
+  const BlockDataPlan& plan = a.plan;
+  const Window window = window_at(a, tile, slot);
+  const int pools = plan.samples * plan.tile_h * plan.tile_w;
+  const int total = plan.segments * POOL * POOL * pools * block_data_channels;
+  for (int e = static_cast<int>(threadIdx.x); e < total; e += static_cast<int>(blockDim.x)) {
+    totals[e] = 0.0F;
+  }
+#pragma unroll
+  for (int part = 0; part < G::reach * G::reach; ++part) {
+    const int row = window.row - tile.row + part / G::reach;
+    const int column = window.column - tile.column + part % G::reach;
+    __syncthreads();  // the part before has been added; at first, the totals are zeros
+    if (window.real && row >= 0 && row < plan.tile_h && column >= 0 && column < plan.tile_w) {
+      const int pool = (window.sample * plan.tile_h + row) * plan.tile_w + column;
+#pragma unroll
+      for (int pixel = 0; pixel < POOL * POOL; ++pixel) {
+        const int r = part / G::reach * POOL + pixel / POOL;
+        const int t = part % G::reach * POOL + pixel % POOL;
+        if (r < G::side && t < G::side) {
+          totals[((segment * POOL * POOL + pixel) * pools + pool) * block_data_channels + channel] +=
+              sum[r * G::side + t];
+        }
+      }
+    }
+  }
+  __syncthreads();  // the last part has been added
+}
+
+// Writes the sums over the segments, those pixels that the image has. Neighbouring threads write neighbouring pixels.
+template <int POOL>
+__device__ void write_tiles(const DataArguments& a, const Tile& tile, int first_channel, const float* totals) {
+  const BlockDataPlan& plan = a.plan;
+  const BlockSizes& s = a.sizes;
+  const int first_row = tile.row * POOL;
+  const int first_column = tile.column * POOL;
+  const int rows = min(plan.tile_h * POOL, s.height - first_row);
+  const int columns = min(plan.tile_w * POOL, s.width - first_column);
+  const int channels = min(block_data_channels, s.channels - first_channel);
+  const int samples = static_cast<int>(min(std::int64_t{plan.samples}, s.batch - tile.sample));
+  const int segment_floats = POOL * POOL * plan.samples * plan.tile_h * plan.tile_w * block_data_channels;
+  for (int e = static_cast<int>(threadIdx.x); e < samples * channels * rows * columns;
+       e += static_cast<int>(blockDim.x)) {
+    const int image_row = e / columns;
+    const int x = e - image_row * columns;
+    const int plane = image_row / rows;
+    const int y = image_row - plane * rows;
+    const int sample = plane / channels;
+    const int channel = plane - sample * channels;
+    const int pixel = y % POOL * POOL + x % POOL;
+    const int pool = (sample * plan.tile_h + y / POOL) * plan.tile_w + x / POOL;
+    const int source = (pixel * plan.samples * plan.tile_h * plan.tile_w + pool) * block_data_channels + channel;
+    float sum = totals[source];
+    for (int segment = 1; segment < plan.segments; ++segment) {
+      sum += totals[segment * segment_floats + source];
+    }
+    const std::int64_t image = (tile.sample + sample) * s.channels + first_channel + channel;
+    a.grad_input[(image * s.height + first_row + y) * s.width + first_column + x] = sum;
+  }
+}
+
+// Block: a tile of some samples (x), 8 channels (y). Thread: a window and channel, every segments-th filter.
+// Shared memory: deltas and taps of `chunk` filters; afterwards the tiles' sums.
+template <int KERNEL, int POOL>
+__global__ void __launch_bounds__(max_threads, (Geometry<KERNEL, POOL>::min_blocks))
+    block_data_kernel(DataArguments a) {
   using G = Geometry<KERNEL, POOL>;
   const BlockDataPlan& plan = a.plan;
   SharedMemory shared;
   float* memory = shared.take<float>(plan.shared_bytes / sizeof(float));
   float* deltas = memory;
-  float* taps = memory + 2 * plan.patches * plan.chunk * G::windows;
+  float* taps = memory + 2 * plan.chunk * plan.slots;
 
-  const int warp = static_cast<int>(threadIdx.x) / warp_size;
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
-  const int segment = warp / plan.patches;
-  const int tile_patch = warp - segment * plan.patches;
-  const std::int64_t first_patch = std::int64_t{blockIdx.x} * plan.patches;
-  const int first_channel = static_cast<int>(blockIdx.y) * warp_size;
+  const int channel = static_cast<int>(threadIdx.x) % block_data_channels;
+  const int segment = static_cast<int>(threadIdx.x) / block_data_channels / plan.slots;
+  const int slot = static_cast<int>(threadIdx.x) / block_data_channels - segment * plan.slots;
+  const int first_channel = static_cast<int>(blockIdx.y) * block_data_channels;
+  const Tile tile = block_tile(plan);
+  for (int e = static_cast<int>(threadIdx.x); e < plan.chunk * G::filter_floats; e += static_cast<int>(blockDim.x)) {
+    taps[e] = 0.0F;
+  }
 
   float sum[G::pixels] = {};
   for (int first = 0; first < a.sizes.filters; first += plan.chunk) {
     const int count = min(plan.chunk, a.sizes.filters - first);
-    if (first > 0) {
-      __syncthreads();  // every thread has read the filters before
-    }
-    load_filters<KERNEL>(a, first, count, first_channel, taps);
-    load_deltas<KERNEL, POOL>(a, first_patch, first, count, deltas);
+    __syncthreads();  // every thread has read the filters before; at first, zeros surround the taps
+    load_filters<KERNEL, POOL>(a, first, count, first_channel, taps);
+    load_deltas(a, tile, first, count, deltas);
     __syncthreads();  // the tiles are complete
     for (int filter = segment; filter < count; filter += plan.segments) {
-      accumulate_filter<KERNEL, POOL>(deltas + 2 * (tile_patch * plan.chunk + filter) * G::windows,
-                                      taps + filter * G::taps * channel_pitch + lane, sum);
+      accumulate_filter<KERNEL, POOL>(load_vector<float2>(deltas + 2 * (filter * plan.slots + slot)),
+                                      taps + filter * G::filter_floats + channel * G::plane, sum);
     }
   }
-  add_segments<G::pixels>(plan, tile_patch, segment, sum, memory);
-  write_patches<G::side>(a, first_patch, first_channel, memory);
+  __syncthreads();  // every thread has read the last filters
+  add_windows<KERNEL, POOL>(a, tile, segment, slot, channel, sum, memory);
+  write_tiles<POOL>(a, tile, first_channel, memory);
 }
 
 using DataKernel = void (*)(DataArguments);
@@ -257,6 +295,20 @@ DataKernel select_kernel(const BlockDataPlan& plan) {
   }
 }
 
+// Pools in a tile, of `pools` in that direction and `windows` windows, and the windows that may reach them.
+struct Extent {
+  int pools;
+  int windows;
+};
+
+Extent tile_extent(int pools, int windows, int reach, int most) {
+  if (windows <= most) {
+    return {.pools = pools, .windows = windows};
+  }
+  const int part = even_part(pools, most - reach + 1);
+  return {.pools = part, .windows = part + reach - 1};
+}
+
 }  // namespace
 
 BlockDataPlan plan_block_data(const Conv2dMaxpoolSigmoidShape& shape) {
@@ -264,25 +316,39 @@ BlockDataPlan plan_block_data(const Conv2dMaxpoolSigmoidShape& shape) {
   BlockDataPlan plan;
   plan.kernel = sizes.kernel_h;
   plan.pool = sizes.pool;
-  plan.patches_w = divide_up(sizes.width, plan.patch_side());
-  plan.patches_h = divide_up(sizes.height, plan.patch_side());
-  const std::int64_t patches = sizes.batch * plan.patches_w * plan.patches_h;
-  const std::int64_t channel_tiles = divide_up(sizes.channels, warp_size);
-  plan.patches = static_cast<int>(std::clamp<std::int64_t>(patches * channel_tiles / wanted_blocks, 1, max_patches));
-  // Where there are enough, smaller blocks: one computes while its neighbours load.
-  const bool many = divide_up<std::int64_t>(patches, plan.patches) * channel_tiles >= 4 * wanted_blocks;
-  plan.segments = std::min(sizes.filters, (many ? max_warps / 2 : max_warps) / plan.patches);
+  const int pools_h = divide_up(sizes.height, sizes.pool);
+  const int pools_w = divide_up(sizes.width, sizes.pool);
+  const Extent down = tile_extent(pools_h, sizes.out_h, plan.reach(), max_tile_rows);
+  const Extent across = tile_extent(pools_w, sizes.out_w, plan.reach(), max_tile_columns);
+  plan.tile_h = down.pools;
+  plan.tile_w = across.pools;
+  plan.rows = down.windows;
+  plan.columns = across.windows;
+  plan.tiles_h = divide_up(pools_h, plan.tile_h);
+  plan.tiles_w = divide_up(pools_w, plan.tile_w);
 
-  const int filter_floats = 2 * plan.patches * plan.reach() * plan.reach() + plan.kernel * plan.kernel * channel_pitch;
-  const int most_filters = shared_budget / static_cast<int>(sizeof(float)) / filter_floats;
-  plan.segments = std::min(plan.segments, most_filters);
-  plan.chunk = even_part(sizes.filters, most_filters / plan.segments * plan.segments);
+  constexpr int most_floats = shared_budget / static_cast<int>(sizeof(float));
+  const int pool_floats = sizes.pool * sizes.pool * block_data_channels;
+  const int tile_floats = plan.tile_h * plan.tile_w * pool_floats;  // of a sample and segment
+  const std::int64_t tiles = std::int64_t{plan.tiles_h} * plan.tiles_w;
+  const int channel_tiles = divide_up(sizes.channels, block_data_channels);
+  plan.samples = static_cast<int>(
+      std::clamp<std::int64_t>(sizes.batch * tiles * channel_tiles / wanted_blocks, 1,
+                               std::min(max_slots / (plan.rows * plan.columns), most_floats / tile_floats)));
+  plan.slots = round_up(plan.samples * plan.rows * plan.columns, block_data_warp_windows);
 
-  plan.block = dim3(static_cast<unsigned>(warp_size * plan.patches * plan.segments));
-  plan.grid = dim3(grid_size(divide_up<std::int64_t>(patches, plan.patches)), grid_size(channel_tiles));
-  const int totals = plan.patches * plan.patch_side() * plan.patch_side() * channel_pitch;
-  plan.shared_bytes =
-      SharedLayout().take<float>(static_cast<std::size_t>(std::max(plan.chunk * filter_floats, totals))).bytes();
+  const int plane = block_tap_layout(plan.kernel, plan.pool).plane;
+  const int filter_floats = 2 * plan.slots + block_data_channels * plane;
+  plan.segments = std::min(
+      {max_slots / plan.slots, sizes.filters, most_floats / filter_floats, most_floats / (plan.samples * tile_floats)});
+  plan.chunk =
+      round_up(even_part(sizes.filters, most_floats / filter_floats / plan.segments * plan.segments), plan.segments);
+
+  plan.block = dim3(static_cast<unsigned>(block_data_channels * plan.slots * plan.segments));
+  plan.grid =
+      dim3(grid_size(divide_up<std::int64_t>(sizes.batch, plan.samples) * tiles), static_cast<unsigned>(channel_tiles));
+  const int floats = std::max(plan.chunk * filter_floats, plan.segments * plan.samples * tile_floats);
+  plan.shared_bytes = SharedLayout().take<float>(static_cast<std::size_t>(floats)).bytes();
   return plan;
 }
 

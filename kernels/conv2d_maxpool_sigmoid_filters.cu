@@ -7,8 +7,9 @@
 //   2 * N * K * C * taps * windows FLOPs, a pool^2-th of the convolution's alone; reads 9 bytes a window and filter and
 //   the input, and writes and reads the parts.
 //
-// A block goes through its part of the sum tile by tile: some windows of one sample, with the input under them in
-// shared memory, and for each window and filter delta and where in the input tile the argmax's first tap is. A lane has
+// A block goes through its part of the sum tile by tile: some windows of one sample, or all of several small ones, with
+// the input under them in shared memory, and for each window and filter delta and where in the input tile the argmax's
+// first tap is. A lane has
 // 1, 2 or 4 elements (a channel and tap) of the 8 filters' gradients. For each window it reads 8 deltas and offsets,
 // which all lanes share, then for each filter and element the pixel there: nothing but the pixels under argmax
 // positions is multiplied. Several groups of warps ("segments") share the windows; their sums are added in order.
@@ -32,14 +33,14 @@ namespace {
 
 constexpr int vector_floats = 4;
 constexpr int banks = 32;
-constexpr int row_lanes = 8;  // threads that copy a row of the input: 32 or 128 bytes at a time
+constexpr int max_row_lanes = 8;  // threads that copy a row of the input: 32 or 128 bytes at a time
 constexpr int max_threads = 256;
 [[maybe_unused]] constexpr int min_blocks = 2;  // a multiprocessor: leaves 128 registers a thread
 constexpr int max_thread_elements = 4;
 constexpr int max_tile_channels = 16;
 constexpr int max_tile_windows = 256;
-constexpr int shared_budget = 40 << 10;  // below the 48 KB that every device has, whatever the rounding adds
-constexpr std::int64_t wanted_blocks = 512;
+constexpr int shared_budget = 46 << 10;  // below the 48 KB that every device has
+constexpr int max_wanted_blocks = 512;
 
 // Floats of a window's deltas and offsets, and from one window to the next: the rest spreads the writes over the banks.
 constexpr int window_floats = 2 * block_thread_filters;
@@ -55,9 +56,10 @@ struct FiltersArguments {
   float* partials;             // [splits,filters,channels,taps]
 };
 
-// What of the sum a tile holds: windows of one sample.
+// What of the sum a tile holds: windows of some samples.
 struct Unit {
-  std::int64_t sample;
+  std::int64_t sample;  // the first
+  int samples;
   int row;
   int column;
   int rows;
@@ -67,8 +69,10 @@ struct Unit {
 __device__ Unit unit_at(const BlockFiltersPlan& plan, const BlockSizes& s, std::int64_t index) {
   const int tiles = plan.tiles_w * plan.tiles_h;
   Unit unit;
-  unit.sample = index / tiles;
-  const int tile = static_cast<int>(index - unit.sample * tiles);
+  const std::int64_t group = index / tiles;
+  const int tile = static_cast<int>(index - group * tiles);
+  unit.sample = group * plan.tile_samples;
+  unit.samples = static_cast<int>(min(std::int64_t{plan.tile_samples}, s.batch - unit.sample));
   unit.row = tile / plan.tiles_w * plan.tile_rows;
   unit.column = tile % plan.tiles_w * plan.tile_columns;
   unit.rows = min(plan.tile_rows, s.out_h - unit.row);
@@ -77,44 +81,53 @@ __device__ Unit unit_at(const BlockFiltersPlan& plan, const BlockSizes& s, std::
 }
 
 // Per window delta and offset of 8 filters; zeros for filters beyond the last. Neighbouring threads read neighbouring
-// windows. Offsets count from the unit's first pixel, in rows of `pitch` floats.
-__device__ void load_deltas(const FiltersArguments& a, const Unit& unit, int first_filter, int pitch, float* deltas) {
+// windows. Offsets count from the unit's first pixel, in rows of `pitch` floats and samples of `sample_pitch`.
+__device__ void load_deltas(const FiltersArguments& a, const Unit& unit, int first_filter, int pitch, int sample_pitch,
+                            float* deltas) {
   const BlockSizes& s = a.sizes;
-  const int count = unit.rows * unit.columns;
+  const int sample_windows = unit.rows * unit.columns;
+  const int count = unit.samples * sample_windows;
   for (int e = static_cast<int>(threadIdx.x); e < count * block_thread_filters; e += static_cast<int>(blockDim.x)) {
     const int f = e / count;
     const int window = e - f * count;
-    const int i = window / unit.columns;
-    const int j = window - i * unit.columns;
+    const int sample = window / sample_windows;
+    const int within = window - sample * sample_windows;
+    const int i = within / unit.columns;
+    const int j = within - i * unit.columns;
     float delta = 0.0F;
     int offset = 0;
     if (first_filter + f < s.filters) {
-      const std::int64_t plane = unit.sample * s.filters + first_filter + f;
+      const std::int64_t plane = (unit.sample + sample) * s.filters + first_filter + f;
       const std::int64_t index = (plane * s.out_h + unit.row + i) * s.out_w + unit.column + j;
       const int position = a.argmax[index];
       const int row = position / s.pool;
       delta = sigmoid_gradient(a.grad_output[index], a.output[index]);
-      offset = (i * s.pool + row) * pitch + j * s.pool + position - row * s.pool;
+      offset = sample * sample_pitch + (i * s.pool + row) * pitch + j * s.pool + position - row * s.pool;
     }
     store_vector(deltas + window * window_pitch + 2 * f, make_float2(delta, __int_as_float(offset)));
   }
 }
 
-// The input under a unit's windows, [channel][row][pitch]; rows that the image does not have are left out.
+// The input under a unit's windows, [sample][channel][row][pitch]; rows that the image does not have are left out.
 template <int WIDTH>
 __device__ void load_input(const FiltersArguments& a, const Unit& unit, int first_channel, float* tile) {
   const BlockSizes& s = a.sizes;
-  const int lane = static_cast<int>(threadIdx.x) % row_lanes;
   const int rows_in = unit.rows * s.pool + s.kernel_h - 1;
   const int columns_in = unit.columns * s.pool + s.kernel_w - 1;
-  const int rows = min(a.plan.tile_channels, s.channels - first_channel) * rows_in;
-  for (int index = static_cast<int>(threadIdx.x) / row_lanes; index < rows;
-       index += static_cast<int>(blockDim.x) / row_lanes) {
-    const int channel = index / rows_in;
-    const int row = index - channel * rows_in;
-    const std::int64_t plane = unit.sample * s.channels + first_channel + channel;
+  const int row_lanes = min(max_row_lanes, divide_up(columns_in, WIDTH));
+  const int together = static_cast<int>(blockDim.x) / row_lanes;  // rows
+  const int first = static_cast<int>(threadIdx.x) / row_lanes;
+  const int lane = static_cast<int>(threadIdx.x) - first * row_lanes;
+  const int channels = min(a.plan.tile_channels, s.channels - first_channel);
+  const int rows = first < together ? unit.samples * channels * rows_in : 0;
+  for (int index = first; index < rows; index += together) {
+    const int image = index / rows_in;
+    const int row = index - image * rows_in;
+    const int sample = image / channels;
+    const int channel = image - sample * channels;
+    const std::int64_t plane = (unit.sample + sample) * s.channels + first_channel + channel;
     const float* source = a.input + (plane * s.height + unit.row * s.pool + row) * s.width + unit.column * s.pool;
-    float* target = tile + channel * a.plan.plane + row * a.plan.pitch;
+    float* target = tile + (sample * a.plan.tile_channels + channel) * a.plan.plane + row * a.plan.pitch;
     for (int x = lane * WIDTH; x < columns_in; x += row_lanes * WIDTH) {
       if constexpr (WIDTH == vector_floats) {
         const float4 v = load4(source + x);
@@ -194,7 +207,7 @@ __global__ void __launch_bounds__(max_threads, min_blocks) block_filters_kernel(
   SharedMemory shared;
   float* memory = shared.take<float>(plan.shared_bytes / sizeof(float));
   float* deltas = memory;
-  float* tile = memory + plan.tile_rows * plan.tile_columns * window_pitch;
+  float* tile = memory + plan.tile_samples * plan.tile_rows * plan.tile_columns * window_pitch;
 
   const int first_filter = static_cast<int>(blockIdx.x) % plan.filter_tiles * block_thread_filters;
   const int first_channel = static_cast<int>(blockIdx.x) / plan.filter_tiles * plan.tile_channels;
@@ -218,7 +231,7 @@ __global__ void __launch_bounds__(max_threads, min_blocks) block_filters_kernel(
   const std::int64_t end_unit = min(first_unit + split_units, plan.units);
   for (std::int64_t index = first_unit; index < end_unit; ++index) {
     const Unit unit = unit_at(plan, s, index);
-    load_deltas(a, unit, first_filter, pitch, deltas);
+    load_deltas(a, unit, first_filter, pitch, plan.tile_channels * plane, deltas);
     const float* input = tile;
     if constexpr (STAGED) {
       if (plan.vector_loads) {
@@ -231,7 +244,7 @@ __global__ void __launch_bounds__(max_threads, min_blocks) block_filters_kernel(
       input = a.input + (first_plane * s.height + unit.row * s.pool) * s.width + unit.column * s.pool;
     }
     __syncthreads();  // the tiles are complete
-    for (int window = segment; window < unit.rows * unit.columns; window += plan.segments) {
+    for (int window = segment; window < unit.samples * unit.rows * unit.columns; window += plan.segments) {
       accumulate_window<ELEMENTS>(deltas + window * window_pitch, input, elements, sum);
     }
     __syncthreads();  // and read by all, before the next ones, or the sums, overwrite them
@@ -289,7 +302,12 @@ std::int64_t set_pitches(BlockFiltersPlan& plan, const BlockSizes& sizes) {
   return std::int64_t{plan.tile_rows} * plan.tile_columns * window_pitch + plane * plan.tile_channels;
 }
 
-// The windows of a tile, so that it fits into shared memory; without the input where nothing else helps.
+// About as many as a large GPU holds at a time: threads with fewer sums leave room for more.
+std::int64_t wanted_blocks(const BlockFiltersPlan& plan) {
+  return max_wanted_blocks / divide_up(plan.thread_elements, 2);
+}
+
+// The windows of a tile, of one sample, so that it fits into shared memory; without the input where nothing else helps.
 std::int64_t set_tile(BlockFiltersPlan& plan, const BlockSizes& sizes) {
   constexpr std::int64_t most_floats = shared_budget / static_cast<int>(sizeof(float));
   plan.staged = true;
@@ -310,21 +328,37 @@ std::int64_t set_tile(BlockFiltersPlan& plan, const BlockSizes& sizes) {
   return floats;
 }
 
+// Small samples share a tile, as many as fit and leave every multiprocessor of a large GPU its blocks: a tile costs a
+// round trip to memory, whatever is in it. `sample_floats` are those of a tile of one sample.
+std::int64_t set_samples(BlockFiltersPlan& plan, const BlockSizes& sizes, std::int64_t blocks,
+                         std::int64_t sample_floats) {
+  constexpr std::int64_t most_floats = shared_budget / static_cast<int>(sizeof(float));
+  plan.tile_samples = 1;
+  if (plan.staged && plan.tiles_w == 1 && plan.tiles_h == 1) {
+    const std::int64_t fit =
+        std::min(most_floats / sample_floats, std::int64_t{max_tile_windows} / (plan.tile_rows * plan.tile_columns));
+    plan.tile_samples = static_cast<int>(
+        std::clamp<std::int64_t>(sizes.batch * blocks / wanted_blocks(plan), 1, std::max<std::int64_t>(fit, 1)));
+  }
+  return plan.tile_samples * sample_floats;
+}
+
 }  // namespace
 
 BlockFiltersPlan plan_block_filters(const Conv2dMaxpoolSigmoidShape& shape, bool aligned) {
   const BlockSizes sizes = block_sizes(shape);
   BlockFiltersPlan plan;
   set_elements(plan, sizes);
-  const std::int64_t tile_floats = set_tile(plan, sizes);
+  const std::int64_t sample_floats = set_tile(plan, sizes);
   plan.tiles_w = divide_up(sizes.out_w, plan.tile_columns);
   plan.tiles_h = divide_up(sizes.out_h, plan.tile_rows);
-  plan.segments = std::min(max_threads / plan.element_threads, plan.tile_rows * plan.tile_columns);
   plan.filter_tiles = divide_up(sizes.filters, block_thread_filters);
   plan.channel_tiles = divide_up(sizes.channels, plan.tile_channels);
   const std::int64_t blocks = std::int64_t{plan.filter_tiles} * plan.channel_tiles;
-  plan.units = sizes.batch * plan.tiles_h * plan.tiles_w;
-  plan.splits = std::clamp<std::int64_t>(wanted_blocks / blocks, 1, plan.units);
+  const std::int64_t tile_floats = set_samples(plan, sizes, blocks, sample_floats);
+  plan.segments = std::min(max_threads / plan.element_threads, plan.tile_samples * plan.tile_rows * plan.tile_columns);
+  plan.units = divide_up<std::int64_t>(sizes.batch, plan.tile_samples) * plan.tiles_h * plan.tiles_w;
+  plan.splits = std::clamp<std::int64_t>(wanted_blocks(plan) / blocks, 1, plan.units);
   plan.splits = divide_up(plan.units, divide_up(plan.units, plan.splits));
 
   plan.vector_loads = aligned && sizes.width % vector_floats == 0 &&

@@ -19,6 +19,7 @@ struct BlockFiltersPlan {
   int tile_channels = 0;    ///< input channels of the block
   int element_threads = 0;  ///< threads side by side in the direction of the elements, whole warps
   int segments = 0;         ///< and in that of the windows: each adds every so many
+  int tile_samples = 0;     ///< samples in shared memory at a time: several only where a tile has all windows of one
   int tile_rows = 0;        ///< rows of windows in shared memory at a time
   int tile_columns = 0;     ///< windows in such a row
   int pitch = 0;            ///< floats from one input row to the next

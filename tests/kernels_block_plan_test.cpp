@@ -141,17 +141,44 @@ TEST(BlockDataPlan, CoversTheInputWithinTheLimits) {
   for (const Conv2dMaxpoolSigmoidShape& shape : shapes_of(tiled_kernels)) {
     const backend::BlockDataPlan plan = backend::plan_block_data(shape);
     const std::string what = describe(shape);
-    ASSERT_GE(std::int64_t{plan.patches_w} * plan.patch_side(), shape.conv2d.width) << what;
-    ASSERT_GE(std::int64_t{plan.patches_h} * plan.patch_side(), shape.conv2d.height) << what;
-    ASSERT_GE(std::int64_t{plan.grid.x} * plan.patches, shape.conv2d.batch * plan.patches_w * plan.patches_h) << what;
-    ASSERT_GE(std::int64_t{plan.grid.y} * banks, shape.conv2d.channels) << what;
-    ASSERT_EQ(plan.block.x, static_cast<unsigned>(banks * plan.patches * plan.segments)) << what;
-    ASSERT_LE(plan.block.x, 512U) << what;
+    ASSERT_GE(std::int64_t{plan.tiles_h} * plan.tile_h * shape.pool, shape.conv2d.height) << what;
+    ASSERT_GE(std::int64_t{plan.tiles_w} * plan.tile_w * shape.pool, shape.conv2d.width) << what;
+    ASSERT_GE(plan.rows, std::min<std::int64_t>(shape.out_h(), plan.tile_h + plan.reach() - 1)) << what;
+    ASSERT_GE(plan.columns, std::min<std::int64_t>(shape.out_w(), plan.tile_w + plan.reach() - 1)) << what;
+    ASSERT_GE(std::int64_t{plan.grid.x} * plan.samples, shape.conv2d.batch * plan.tiles_h * plan.tiles_w) << what;
+    ASSERT_GE(std::int64_t{plan.grid.y} * backend::block_data_channels, shape.conv2d.channels) << what;
+    ASSERT_GE(plan.slots, plan.samples * plan.rows * plan.columns) << what;
+    ASSERT_EQ(plan.block.x, static_cast<unsigned>(backend::block_data_channels * plan.slots * plan.segments)) << what;
+    ASSERT_EQ(plan.block.x % banks, 0U) << what;
+    ASSERT_LE(plan.block.x, 384U) << what;
     ASSERT_GE(plan.chunk, 1) << what;
     ASSERT_GE(plan.segments, 1) << what;
     ASSERT_LE(plan.segments, shape.conv2d.filters) << what;
     ASSERT_LE(plan.shared_bytes, shared_limit) << what;
   }
+}
+
+// With a pool of 2: whatever the argmax of a warp's windows, equal ones sharing what they read.
+TEST(BlockDataPlan, LanesReadDifferentBanks) {
+  for (const int kernel : {1, 3, 5, 7}) {
+    const backend::BlockTapLayout layout = backend::block_tap_layout(kernel, 2);
+    std::vector<int> offsets;
+    for (int channel = 0; channel < backend::block_data_channels; ++channel) {
+      for (int position = 0; position < backend::block_data_warp_windows; ++position) {
+        offsets.push_back(channel * layout.plane + position / 2 * layout.pitch + position % 2);
+      }
+    }
+    expect_no_conflict(offsets, 1, "kernel " + std::to_string(kernel));
+  }
+}
+
+TEST(BlockDataPlan, FillsTheGpu) {
+  const Conv2dShape wide{
+      .batch = 64, .channels = 32, .height = 12, .width = 12, .filters = 64, .kernel_h = 5, .kernel_w = 5};
+  const backend::BlockDataPlan plan = backend::plan_block_data({.conv2d = wide, .pool = 2});
+  EXPECT_GE(plan.grid.x * plan.grid.y, 256U);
+  EXPECT_EQ(plan.block.x, 384U);
+  EXPECT_EQ(plan.chunk % plan.segments, 0);
 }
 
 TEST(BlockFiltersPlan, CoversTheSumWithinTheLimits) {
@@ -165,7 +192,10 @@ TEST(BlockFiltersPlan, CoversTheSumWithinTheLimits) {
     ASSERT_GE(std::int64_t{plan.grid.z} * plan.element_threads * plan.thread_elements,
               plan.tile_channels * shape.conv2d.taps())
         << what;
-    ASSERT_EQ(plan.units, shape.conv2d.batch * plan.tiles_h * plan.tiles_w) << what;
+    ASSERT_EQ(plan.units,
+              backend::divide_up<std::int64_t>(shape.conv2d.batch, plan.tile_samples) * plan.tiles_h * plan.tiles_w)
+        << what;
+    ASSERT_TRUE(plan.tile_samples == 1 || plan.tiles_h * plan.tiles_w == 1) << what;
     ASSERT_LE(plan.splits, plan.units) << what;
     ASSERT_LT((plan.splits - 1) * backend::divide_up(plan.units, plan.splits), plan.units) << what << ": an idle part";
     ASSERT_EQ(plan.element_threads % banks, 0) << what;
@@ -198,9 +228,20 @@ TEST(BlockFiltersPlan, OrderOfTheSumDoesNotDependOnAlignment) {
     ASSERT_FALSE(unaligned.vector_loads);
     ASSERT_EQ(aligned.splits, unaligned.splits);
     ASSERT_EQ(aligned.segments, unaligned.segments);
+    ASSERT_EQ(aligned.tile_samples, unaligned.tile_samples);
     ASSERT_EQ(aligned.tile_rows, unaligned.tile_rows);
     ASSERT_EQ(aligned.tile_columns, unaligned.tile_columns);
   }
+}
+
+TEST(BlockFiltersPlan, FillsTheGpu) {
+  const Conv2dShape wide{
+      .batch = 64, .channels = 32, .height = 12, .width = 12, .filters = 64, .kernel_h = 5, .kernel_w = 5};
+  const backend::BlockFiltersPlan plan = backend::plan_block_filters({.conv2d = wide, .pool = 2}, true);
+  EXPECT_GE(plan.grid.x * plan.grid.y, 200U);
+  EXPECT_LE(plan.grid.x * plan.grid.y, 264U);  // two for each of 132 multiprocessors
+  EXPECT_EQ(plan.tile_samples, 4);
+  EXPECT_EQ(plan.units % plan.splits, 0);
 }
 
 }  // namespace
