@@ -19,6 +19,16 @@ __device__ __forceinline__ void start_copy16(const float* source, float* target)
 #endif
 }
 
+/// Starts to copy one float.
+__device__ __forceinline__ void start_copy4(const float* source, float* target) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(target));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(address), "l"(source) : "memory");
+#else
+  *target = *source;
+#endif
+}
+
 /// Makes a group of the copies that were started since the last one.
 __device__ __forceinline__ void end_copy_group() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800

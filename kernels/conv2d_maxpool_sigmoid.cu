@@ -59,7 +59,7 @@ void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape
 }
 
 std::int64_t conv2d_maxpool_sigmoid_backward_filters_workspace(const Conv2dMaxpoolSigmoidShape& shape) {
-  return shape.conv2d.batch == 0 ? 0 : plan_block_filters(shape, true).splits * shape.filters_count();
+  return shape.conv2d.batch == 0 ? 0 : plan_block_filters(shape).splits * shape.filters_count();
 }
 
 void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
@@ -72,7 +72,7 @@ void conv2d_maxpool_sigmoid_backward_filters(const Conv2dMaxpoolSigmoidShape& sh
     return;
   }
   block_backward_filters_parts(shape, grad_output, output, argmax, input, workspace, stream);
-  sum_rows(plan_block_filters(shape, true).splits, shape.filters_count(), workspace, grad_filters, stream);
+  sum_rows(plan_block_filters(shape).splits, shape.filters_count(), workspace, grad_filters, stream);
 }
 
 std::int64_t conv2d_maxpool_sigmoid_backward_bias_workspace(const Conv2dMaxpoolSigmoidShape& shape) {

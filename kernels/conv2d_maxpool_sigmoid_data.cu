@@ -20,6 +20,7 @@
 // delta reaches the pixels under its argmax's taps and no others: beside them delta is taken for 0.
 #include <algorithm>
 
+#include "kernels/async_copy.h"
 #include "kernels/conv2d_maxpool_sigmoid_data.h"
 #include "kernels/conv2d_maxpool_sigmoid_device.h"
 #include "kernels/geometry.h"
@@ -99,7 +100,7 @@ __device__ Window window_at(const DataArguments& a, const Tile& tile, int slot) 
 }
 
 // The taps of filters first .. first + count, as BlockTapLayout says, [filter][channel][plane]; the zeros are there
-// already. Neighbouring threads read neighbouring floats.
+// already. Starts copies; neighbouring threads read neighbouring floats.
 template <int KERNEL, int POOL>
 __device__ void load_filters(const DataArguments& a, int first, int count, int first_channel, float* tile) {
   using G = Geometry<KERNEL, POOL>;
@@ -119,7 +120,7 @@ __device__ void load_filters(const DataArguments& a, int first, int count, int f
     float* target = tile + channel * G::plane + border + tap / KERNEL * G::pitch + tap % KERNEL;
 #pragma unroll 4
     for (int filter = team; filter < count; filter += teams) {
-      target[filter * G::filter_floats] = filters[filter * stride + e];
+      start_copy4(filters + filter * stride + e, target + filter * G::filter_floats);
     }
   }
 }
@@ -263,7 +264,9 @@ __global__ void __launch_bounds__(max_threads, (Geometry<KERNEL, POOL>::min_bloc
     const int count = min(plan.chunk, a.sizes.filters - first);
     __syncthreads();  // every thread has read the filters before; at first, zeros surround the taps
     load_filters<KERNEL, POOL>(a, first, count, first_channel, taps);
+    end_copy_group();
     load_deltas(a, tile, first, count, deltas);
+    wait_copies<0>();
     __syncthreads();  // the tiles are complete
     for (int filter = segment; filter < count; filter += plan.segments) {
       accumulate_filter<KERNEL, POOL>(load_vector<float2>(deltas + 2 * (filter * plan.slots + slot)),

@@ -21,6 +21,7 @@
 // Kernels so large that the input under one window does not fit into shared memory read the input where it is.
 #include <algorithm>
 
+#include "kernels/async_copy.h"
 #include "kernels/conv2d_maxpool_sigmoid_device.h"
 #include "kernels/conv2d_maxpool_sigmoid_filters.h"
 #include "kernels/geometry.h"
@@ -33,7 +34,8 @@ namespace {
 
 constexpr int vector_floats = 4;
 constexpr int banks = 32;
-constexpr int max_row_lanes = 8;  // threads that copy a row of the input: 32 or 128 bytes at a time
+constexpr int max_row_lanes = 8;  // threads that copy a row of the input
+constexpr int load_filters = 2;   // whose deltas a thread loads at a time
 constexpr int max_threads = 256;
 [[maybe_unused]] constexpr int min_blocks = 2;  // a multiprocessor: leaves 128 registers a thread
 constexpr int max_thread_elements = 4;
@@ -87,37 +89,39 @@ __device__ void load_deltas(const FiltersArguments& a, const Unit& unit, int fir
   const BlockSizes& s = a.sizes;
   const int sample_windows = unit.rows * unit.columns;
   const int count = unit.samples * sample_windows;
-  for (int e = static_cast<int>(threadIdx.x); e < count * block_thread_filters; e += static_cast<int>(blockDim.x)) {
-    const int f = e / count;
-    const int window = e - f * count;
+  const int total = count * (block_thread_filters / load_filters);
+  for (int e = static_cast<int>(threadIdx.x); e < total; e += static_cast<int>(blockDim.x)) {
+    const int group = e / count;  // of filters
+    const int window = e - group * count;
     const int sample = window / sample_windows;
     const int within = window - sample * sample_windows;
     const int i = within / unit.columns;
     const int j = within - i * unit.columns;
-    float delta = 0.0F;
-    int offset = 0;
-    if (first_filter + f < s.filters) {
-      const std::int64_t plane = (unit.sample + sample) * s.filters + first_filter + f;
-      const std::int64_t index = (plane * s.out_h + unit.row + i) * s.out_w + unit.column + j;
+    const std::int64_t plane = (unit.sample + sample) * s.filters + first_filter;
+    const std::int64_t first = (plane * s.out_h + unit.row + i) * s.out_w + unit.column + j;
+    const int pixel = sample * sample_pitch + i * s.pool * pitch + j * s.pool;
+#pragma unroll
+    for (int f = group * load_filters; f < (group + 1) * load_filters; ++f) {
+      const std::int64_t index = first + std::int64_t{min(f, s.filters - 1 - first_filter)} * s.windows();
       const int position = a.argmax[index];
-      const int row = position / s.pool;
-      delta = sigmoid_gradient(a.grad_output[index], a.output[index]);
-      offset = sample * sample_pitch + (i * s.pool + row) * pitch + j * s.pool + position - row * s.pool;
+      const int row = position < s.pool ? 0 : position < 2 * s.pool ? 1 : 2;
+      const int offset = pixel + row * pitch + position - row * s.pool;
+      const float gradient = sigmoid_gradient(a.grad_output[index], a.output[index]);
+      const float delta = first_filter + f < s.filters ? gradient : 0.0F;
+      store_vector(deltas + window * window_pitch + 2 * f, make_float2(delta, __int_as_float(offset)));
     }
-    store_vector(deltas + window * window_pitch + 2 * f, make_float2(delta, __int_as_float(offset)));
   }
 }
 
 // The input under a unit's windows, [sample][channel][row][pitch]; rows that the image does not have are left out.
-template <int WIDTH>
+// Starts copies.
 __device__ void load_input(const FiltersArguments& a, const Unit& unit, int first_channel, float* tile) {
   const BlockSizes& s = a.sizes;
   const int rows_in = unit.rows * s.pool + s.kernel_h - 1;
   const int columns_in = unit.columns * s.pool + s.kernel_w - 1;
-  const int row_lanes = min(max_row_lanes, divide_up(columns_in, WIDTH));
-  const int together = static_cast<int>(blockDim.x) / row_lanes;  // rows
-  const int first = static_cast<int>(threadIdx.x) / row_lanes;
-  const int lane = static_cast<int>(threadIdx.x) - first * row_lanes;
+  const int together = static_cast<int>(blockDim.x) / a.plan.row_lanes;  // rows
+  const int first = static_cast<int>(threadIdx.x) / a.plan.row_lanes;
+  const int lane = static_cast<int>(threadIdx.x) - first * a.plan.row_lanes;
   const int channels = min(a.plan.tile_channels, s.channels - first_channel);
   const int rows = first < together ? unit.samples * channels * rows_in : 0;
   for (int index = first; index < rows; index += together) {
@@ -128,16 +132,8 @@ __device__ void load_input(const FiltersArguments& a, const Unit& unit, int firs
     const std::int64_t plane = (unit.sample + sample) * s.channels + first_channel + channel;
     const float* source = a.input + (plane * s.height + unit.row * s.pool + row) * s.width + unit.column * s.pool;
     float* target = tile + (sample * a.plan.tile_channels + channel) * a.plan.plane + row * a.plan.pitch;
-    for (int x = lane * WIDTH; x < columns_in; x += row_lanes * WIDTH) {
-      if constexpr (WIDTH == vector_floats) {
-        const float4 v = load4(source + x);
-        target[x] = v.x;
-        target[x + 1] = v.y;
-        target[x + 2] = v.z;
-        target[x + 3] = v.w;
-      } else {
-        target[x] = source[x];
-      }
+    for (int x = lane; x < columns_in; x += a.plan.row_lanes) {
+      start_copy4(source + x, target + x);
     }
   }
 }
@@ -231,18 +227,16 @@ __global__ void __launch_bounds__(max_threads, min_blocks) block_filters_kernel(
   const std::int64_t end_unit = min(first_unit + split_units, plan.units);
   for (std::int64_t index = first_unit; index < end_unit; ++index) {
     const Unit unit = unit_at(plan, s, index);
-    load_deltas(a, unit, first_filter, pitch, plan.tile_channels * plane, deltas);
     const float* input = tile;
     if constexpr (STAGED) {
-      if (plan.vector_loads) {
-        load_input<vector_floats>(a, unit, first_channel, tile);
-      } else {
-        load_input<1>(a, unit, first_channel, tile);
-      }
+      load_input(a, unit, first_channel, tile);
+      end_copy_group();
     } else {
       const std::int64_t first_plane = unit.sample * s.channels + first_channel;
       input = a.input + (first_plane * s.height + unit.row * s.pool) * s.width + unit.column * s.pool;
     }
+    load_deltas(a, unit, first_filter, pitch, plan.tile_channels * plane, deltas);
+    wait_copies<0>();
     __syncthreads();  // the tiles are complete
     for (int window = segment; window < unit.samples * unit.rows * unit.columns; window += plan.segments) {
       accumulate_window<ELEMENTS>(deltas + window * window_pitch, input, elements, sum);
@@ -294,8 +288,9 @@ void set_elements(BlockFiltersPlan& plan, const BlockSizes& sizes) {
 
 // Pitches for the plan's windows, and the floats of both tiles.
 std::int64_t set_pitches(BlockFiltersPlan& plan, const BlockSizes& sizes) {
-  const int columns = round_up(plan.tile_columns * sizes.pool + sizes.kernel_w - 1, vector_floats);
+  const int columns = plan.tile_columns * sizes.pool + sizes.kernel_w - 1;
   const int rows = plan.tile_rows * sizes.pool + sizes.kernel_h - 1;
+  plan.row_lanes = even_part(columns, max_row_lanes);
   plan.pitch = round_up_to_residue(columns, sizes.kernel_w, banks);
   const std::int64_t plane = std::int64_t{rows} * plan.pitch + banks;
   plan.plane = plane > shared_budget ? 0 : round_up_to_residue(rows * plan.pitch, sizes.taps(), banks);
@@ -345,7 +340,7 @@ std::int64_t set_samples(BlockFiltersPlan& plan, const BlockSizes& sizes, std::i
 
 }  // namespace
 
-BlockFiltersPlan plan_block_filters(const Conv2dMaxpoolSigmoidShape& shape, bool aligned) {
+BlockFiltersPlan plan_block_filters(const Conv2dMaxpoolSigmoidShape& shape) {
   const BlockSizes sizes = block_sizes(shape);
   BlockFiltersPlan plan;
   set_elements(plan, sizes);
@@ -361,8 +356,6 @@ BlockFiltersPlan plan_block_filters(const Conv2dMaxpoolSigmoidShape& shape, bool
   plan.splits = std::clamp<std::int64_t>(wanted_blocks(plan) / blocks, 1, plan.units);
   plan.splits = divide_up(plan.units, divide_up(plan.units, plan.splits));
 
-  plan.vector_loads = aligned && sizes.width % vector_floats == 0 &&
-                      (plan.tiles_w == 1 || plan.tile_columns * sizes.pool % vector_floats == 0);
   plan.block = dim3(static_cast<unsigned>(plan.element_threads * plan.segments));
   const std::int64_t elements = std::int64_t{plan.tile_channels} * sizes.taps();
   plan.grid = dim3(grid_size(blocks), static_cast<unsigned>(plan.splits),
@@ -375,7 +368,7 @@ BlockFiltersPlan plan_block_filters(const Conv2dMaxpoolSigmoidShape& shape, bool
 void block_backward_filters_parts(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output, const float* output,
                                   const std::uint8_t* argmax, const float* input, float* partials,
                                   cudaStream_t stream) {
-  const BlockFiltersPlan plan = plan_block_filters(shape, is_aligned16(input));
+  const BlockFiltersPlan plan = plan_block_filters(shape);
   const FiltersArguments arguments{plan, block_sizes(shape), grad_output, output, argmax, input, partials};
   const FiltersKernel kernel =
       plan.staged ? select_kernel<true>(plan.thread_elements) : select_kernel<false>(plan.thread_elements);

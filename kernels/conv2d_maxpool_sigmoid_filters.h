@@ -22,22 +22,22 @@ struct BlockFiltersPlan {
   int tile_samples = 0;     ///< samples in shared memory at a time: several only where a tile has all windows of one
   int tile_rows = 0;        ///< rows of windows in shared memory at a time
   int tile_columns = 0;     ///< windows in such a row
+  int row_lanes = 0;        ///< threads that copy a row of the input
   int pitch = 0;            ///< floats from one input row to the next
   int plane = 0;            ///< from one channel to the next
   int tiles_w = 0;          ///< tiles in a row of windows
   int tiles_h = 0;          ///< tiles in a column of windows
   int filter_tiles = 0;
   int channel_tiles = 0;
-  std::int64_t units = 0;     ///< tiles of all samples: what the sum runs over
-  std::int64_t splits = 0;    ///< parts of that sum
-  bool vector_loads = false;  ///< input rows are read 16 bytes at a time
+  std::int64_t units = 0;   ///< tiles of all samples: what the sum runs over
+  std::int64_t splits = 0;  ///< parts of that sum
   dim3 grid;
   dim3 block;
   std::size_t shared_bytes = 0;
 };
 
-/// The plan for a batch that is not empty; `aligned` says that the input stands at a multiple of 16 bytes.
-[[nodiscard]] BlockFiltersPlan plan_block_filters(const Conv2dMaxpoolSigmoidShape& shape, bool aligned);
+/// The plan for a batch that is not empty.
+[[nodiscard]] BlockFiltersPlan plan_block_filters(const Conv2dMaxpoolSigmoidShape& shape);
 
 /// The parts of the filter gradient's sum, [splits,filters,channels,taps].
 void block_backward_filters_parts(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output, const float* output,

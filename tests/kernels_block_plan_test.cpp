@@ -183,7 +183,7 @@ TEST(BlockDataPlan, FillsTheGpu) {
 
 TEST(BlockFiltersPlan, CoversTheSumWithinTheLimits) {
   for (const Conv2dMaxpoolSigmoidShape& shape : shapes_of({1, 2, 3, 5, 7, 12, 40, 110})) {
-    const backend::BlockFiltersPlan plan = backend::plan_block_filters(shape, true);
+    const backend::BlockFiltersPlan plan = backend::plan_block_filters(shape);
     const std::string what = describe(shape);
     ASSERT_GE(std::int64_t{plan.tiles_h} * plan.tile_rows, shape.out_h()) << what;
     ASSERT_GE(std::int64_t{plan.tiles_w} * plan.tile_columns, shape.out_w()) << what;
@@ -207,7 +207,7 @@ TEST(BlockFiltersPlan, CoversTheSumWithinTheLimits) {
 
 TEST(BlockFiltersPlan, LanesReadDifferentBanks) {
   for (const Conv2dMaxpoolSigmoidShape& shape : shapes_of({1, 2, 3, 5, 7, 12})) {
-    const backend::BlockFiltersPlan plan = backend::plan_block_filters(shape, true);
+    const backend::BlockFiltersPlan plan = backend::plan_block_filters(shape);
     const auto kernel = static_cast<int>(shape.conv2d.kernel_h);
     const int elements = plan.tile_channels * kernel * kernel;
     for (int first = 0; first < elements; first += banks) {
@@ -221,23 +221,10 @@ TEST(BlockFiltersPlan, LanesReadDifferentBanks) {
   }
 }
 
-TEST(BlockFiltersPlan, OrderOfTheSumDoesNotDependOnAlignment) {
-  for (const Conv2dMaxpoolSigmoidShape& shape : shapes_of({3})) {
-    const backend::BlockFiltersPlan aligned = backend::plan_block_filters(shape, true);
-    const backend::BlockFiltersPlan unaligned = backend::plan_block_filters(shape, false);
-    ASSERT_FALSE(unaligned.vector_loads);
-    ASSERT_EQ(aligned.splits, unaligned.splits);
-    ASSERT_EQ(aligned.segments, unaligned.segments);
-    ASSERT_EQ(aligned.tile_samples, unaligned.tile_samples);
-    ASSERT_EQ(aligned.tile_rows, unaligned.tile_rows);
-    ASSERT_EQ(aligned.tile_columns, unaligned.tile_columns);
-  }
-}
-
 TEST(BlockFiltersPlan, FillsTheGpu) {
   const Conv2dShape wide{
       .batch = 64, .channels = 32, .height = 12, .width = 12, .filters = 64, .kernel_h = 5, .kernel_w = 5};
-  const backend::BlockFiltersPlan plan = backend::plan_block_filters({.conv2d = wide, .pool = 2}, true);
+  const backend::BlockFiltersPlan plan = backend::plan_block_filters({.conv2d = wide, .pool = 2});
   EXPECT_GE(plan.grid.x * plan.grid.y, 200U);
   EXPECT_LE(plan.grid.x * plan.grid.y, 264U);  // two for each of 132 multiprocessors
   EXPECT_EQ(plan.tile_samples, 4);

@@ -132,6 +132,8 @@ constexpr std::array conv2d_maxpool_sigmoid_edges = {
     NamedShape<Conv2dMaxpoolSigmoidShape>{"65 channels and filters", {{13, 65, 6, 7, 65, 3, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"64 samples", {{64, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}, 2}},
     NamedShape<Conv2dMaxpoolSigmoidShape>{"65 samples", {{65, 1, 5, 6, 2, 3, 3, 1, 1, 0, 0}, 2}},
+    // So large that a block of either gradient has several samples, and the last block fewer.
+    NamedShape<Conv2dMaxpoolSigmoidShape>{"65 samples of 65 channels", {{65, 65, 5, 6, 9, 3, 3, 1, 1, 0, 0}, 2}},
 };
 
 // The fields in the order of MaxpoolShape: N C H W, kernel, stride, padding.
