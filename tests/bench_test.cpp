@@ -88,10 +88,10 @@ TEST(Peaks, RoofIsTheSlowerOfArithmeticAndMemory) {
   EXPECT_EQ(peaks.least_seconds({"memory", 10, 1000}), 100);
 }
 
-TEST(BenchCases, HoldEveryOperationThatIsChecked) {
+TEST(BenchCases, HoldEveryOperationOfNetworksThatIsChecked) {
   const std::vector<std::string> measured = operation_names();
   for (const std::string& checked : check::check_names()) {
-    if (checked == "network" || checked == "executor") continue;
+    if (checked == "network" || checked == "executor" || checked.rfind("gaussian", 0) == 0) continue;
     // One check may look at several operations: dense_backward at the gradients of data, weights and bias.
     EXPECT_TRUE(std::any_of(measured.begin(), measured.end(), [&checked](const std::string& name) {
       return name.rfind(checked, 0) == 0;
