@@ -101,7 +101,8 @@ __device__ void load_deltas(const FiltersArguments& a, const Unit& unit, int fir
     const std::int64_t first = (plane * s.out_h + unit.row + i) * s.out_w + unit.column + j;
     const int pixel = sample * sample_pitch + i * s.pool * pitch + j * s.pool;
 #pragma unroll
-    for (int f = group * load_filters; f < (group + 1) * load_filters; ++f) {
+    for (int member = 0; member < load_filters; ++member) {
+      const int f = group * load_filters + member;
       const std::int64_t index = first + std::int64_t{min(f, s.filters - 1 - first_filter)} * s.windows();
       const int position = a.argmax[index];
       const int row = position < s.pool ? 0 : position < 2 * s.pool ? 1 : 2;
