@@ -145,7 +145,9 @@ open(os.path.join(here, "asked"), "a").write(" ".join(arguments) + "\\n")
 answers = json.load(open(os.path.join(here, "answers")))
 words = [word for word in arguments if word in ("--version", "info", "check", "train", "bench")]
 print("to read", file=sys.stderr)
-key = words[0] + "-cpu" if words[0] == "train" and "cpu" in arguments else words[0]
+key = words[0]
+if key == "train" and "cpu" in arguments:
+    key = "train-layered-cpu" if "layered" in arguments else "train-cpu"
 print(json.dumps(answers[key]))
 """
 
@@ -168,7 +170,8 @@ class GpuValidate(unittest.TestCase):
             "info": [{"name": "emulated", "available": True, "description": "the kernels"}],
             "check": {"passed": True, "operations": [{"operation": "sgd", "cases": 3, "failures": 0}],
                       "trajectories": [{"path": "fused", "worst_ratio": 0.2}]},
-            "train": training(0.3001), "train-cpu": training(0.3), "bench": {"operations": []}}
+            "train": training(0.3001), "train-cpu": training(0.3),
+            "train-layered-cpu": training(0.3), "bench": {"operations": []}}
 
     def run_script(self, *arguments):
         """Exit code, what the program was asked beside questions about itself, and the results by stage."""
@@ -187,7 +190,7 @@ class GpuValidate(unittest.TestCase):
     def test_all_stages_and_then_only_what_has_not_passed(self):
         code, asked, stages = self.run_script()
         self.assertEqual(code, 0)
-        self.assertEqual(asked, ["check", "train", "train", "train", "train", "bench"])
+        self.assertEqual(asked, ["check"] + 6 * ["train"] + ["bench"])
         self.assertEqual({name: entry["status"] for name, entry in stages.items()},
                          {name: "not run" if name in ("tests", "memcheck", "racecheck", "initcheck", "synccheck")
                           else "passed" for name in validate.STAGES})
@@ -197,7 +200,7 @@ class GpuValidate(unittest.TestCase):
         self.assertEqual(self.run_script()[1], [])
         self.assertEqual(self.run_script("bench")[1], ["bench"])
         self.answers["--version"] = {"commit": "another"}
-        self.assertEqual(len(self.run_script()[1]), 6)
+        self.assertEqual(len(self.run_script()[1]), 8)
 
     def test_a_failure_is_kept_beside_the_others_results(self):
         self.run_script("bench")
@@ -212,6 +215,13 @@ class GpuValidate(unittest.TestCase):
         for loss in (0.31, 0.29, None):
             self.answers["train"] = training(loss)
             self.assertEqual(self.run_script("seed")[2]["seed"]["status"], "FAILED")
+
+    def test_losses_may_part_as_the_cpu_parts_from_itself(self):
+        self.answers["train"] = training(0.31)
+        self.answers["train-layered-cpu"] = training(0.3005)
+        self.assertEqual(self.run_script("seed")[2]["seed"]["status"], "FAILED")
+        self.answers["train-layered-cpu"] = training(0.302)
+        self.assertEqual(self.run_script("seed")[2]["seed"]["status"], "passed")
 
     def test_results_do_not_tell_where_they_were_made(self):
         self.assertEqual(validate.from_here(str(ROOT / "build" / "touchstone")), os.path.join("build", "touchstone"))
