@@ -13,8 +13,8 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 void conv2d_maxpool_sigmoid_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* input, const float* filters,
                                     const float* bias, float* output, std::uint8_t* argmax, cudaStream_t stream);
 
-/// As reference::conv2d_maxpool_sigmoid_backward_data. An infinite or NaN delta reaches the pixels under its argmax's
-/// taps and no others.
+/// As reference::conv2d_maxpool_sigmoid_backward_data. An infinite or NaN delta reaches all pixels that its
+/// window may meet, whatever the argmax.
 void conv2d_maxpool_sigmoid_backward_data(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
                                           const float* output, const std::uint8_t* argmax, const float* filters,
                                           float* grad_input, cudaStream_t stream);

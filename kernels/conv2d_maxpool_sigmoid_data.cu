@@ -17,7 +17,7 @@
 // there are no bank conflicts in that loop (BlockTapLayout); with 3 windows of a warp may meet in a bank.
 //
 // The order of the sum (row and column of the part, filter, segment) depends on the shape alone. An infinite or NaN
-// delta reaches the pixels under its argmax's taps and no others: beside them delta is taken for 0.
+// delta reaches all pixels that its window may meet, as it is multiplied by the zeros too.
 #include <algorithm>
 
 #include "kernels/async_copy.h"
@@ -146,12 +146,6 @@ __device__ void load_deltas(const DataArguments& a, const Tile& tile, int first,
   }
 }
 
-// Whether element `at` of a row (or column) of a window's pixels is under a tap of the window's row `from`.
-template <int KERNEL, int POOL>
-__device__ __forceinline__ bool is_reached(int at, int from) {
-  return (at >= POOL - 1 || from <= at) && (at < KERNEL || from > at - KERNEL);
-}
-
 // Adds one filter's share of a window's pixels; `taps` stands at the square's first zero.
 template <int KERNEL, int POOL>
 __device__ __forceinline__ void accumulate_filter(const float2& pair, const float* taps,
@@ -163,11 +157,9 @@ __device__ __forceinline__ void accumulate_filter(const float2& pair, const floa
   const float* first = taps + (POOL - 1 - row) * G::pitch + POOL - 1 - column;
 #pragma unroll
   for (int r = 0; r < G::side; ++r) {
-    const float row_delta = is_reached<KERNEL, POOL>(r, row) ? pair.x : 0.0F;
 #pragma unroll
     for (int t = 0; t < G::side; ++t) {
-      const float delta = is_reached<KERNEL, POOL>(t, column) ? row_delta : 0.0F;
-      sum[r * G::side + t] += delta * first[r * G::pitch + t];
+      sum[r * G::side + t] += pair.x * first[r * G::pitch + t];
     }
   }
 }

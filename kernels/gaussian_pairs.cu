@@ -22,6 +22,7 @@ namespace {
 
 constexpr int threads = 256;
 static_assert(threads == warp_size * substitution_rows);
+constexpr int min_blocks = 2;  // a multiprocessor: 128 registers a thread
 
 // The pair that a block works on, and where its Gaussians are.
 struct Pair {
@@ -82,7 +83,7 @@ __device__ double block_sum(double value, int thread, double* sums) {
 
 // Block (tile, i * C + j): 32 right sides of a pair; thread: SHARE elements of one. Shared: (2 * 32 + threads) doubles.
 template <int SHARE>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, min_blocks)
     pair_kernel(int gaussians, int dimensions, const double* means, const double* factors, double* parts) {
   SharedMemory shared;
   double* row = shared.take<double>(2 * warp_size);

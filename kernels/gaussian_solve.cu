@@ -19,10 +19,11 @@ namespace {
 
 constexpr int threads = 256;
 static_assert(threads == warp_size * substitution_rows);
+constexpr int min_blocks = 1;  // a multiprocessor: the largest share takes more than 128 registers a thread
 
 // Block: 32 columns of one Gaussian; thread: SHARE elements of one column. Shared: 2 * 32 doubles.
 template <int SHARE>
-__global__ void __launch_bounds__(threads) solve_kernel(BlockSolve solve) {
+__global__ void __launch_bounds__(threads, min_blocks) solve_kernel(BlockSolve solve) {
   SharedMemory shared;
   double* row = shared.take<double>(2 * warp_size);
   const std::int64_t column = std::int64_t{blockIdx.x} * warp_size + threadIdx.x;

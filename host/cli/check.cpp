@@ -196,7 +196,7 @@ Command define_check(CLI::App& program) {
       ->group("Check");
   add_whole(*app, "--cases", options->cases, {1, 1'000'000}, "Shapes an operation")->group("Check")->default_str("200");
   add_whole(*app, "--case", options->only_case, {0, 1'000'000}, "Run this case alone")->group("Check");
-  add_whole(*app, "--steps", options->steps, {1, 500}, "Steps of the trajectory")->group("Check")->default_str("50");
+  add_whole(*app, "--steps", options->steps, {1, 1000}, "Steps of the trajectory")->group("Check")->default_str("50");
   return {app, [options](const GlobalOptions& global, const Console& console) {
             return run_check(*options, global, console);
           }};
