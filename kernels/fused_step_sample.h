@@ -124,7 +124,7 @@ class SampleRunner {
     start_copy(tensors_.packed + first, parameters_.packed + first, shape_.packed_floats - first);
     if (parameters_.natural != nullptr) {
       for (int i = 1; i < shape_.blocks; ++i) {
-        const FusedBlock& block = shape_.block[i];
+        const FusedBlock& block = shape_.block[static_cast<std::size_t>(i)];
         start_copy(tensors_.parameters + block.weights, parameters_.natural + block.data_filters_at,
                    block.weights_count());
       }
@@ -142,7 +142,7 @@ class SampleRunner {
     wait_copies<1>();
     __syncthreads();  // the image and the first block's parameters are there
     for (int i = 0; i < shape_.blocks; ++i) {
-      const FusedBlock& block = shape_.block[i];
+      const FusedBlock& block = shape_.block[static_cast<std::size_t>(i)];
       Kind::with_block(block, [&](auto kernel, auto pool) {
         block_forward<decltype(kernel)::value, decltype(pool)::value>(block, work_);
         wait_copies<0>();
@@ -179,9 +179,10 @@ class SampleRunner {
     dense_backward(shape_, work_, gradient);
     __syncthreads();  // the last block's deltas are there
     for (int i = shape_.blocks - 1; i > 0; --i) {
-      const FusedBlock& block = shape_.block[i];
+      const FusedBlock& block = shape_.block[static_cast<std::size_t>(i)];
       Kind::with_block(block, [&](auto kernel, auto pool) {
-        backward_block<decltype(kernel)::value, decltype(pool)::value>(block, shape_.block[i - 1], gradient);
+        backward_block<decltype(kernel)::value, decltype(pool)::value>(
+            block, shape_.block[static_cast<std::size_t>(i) - 1], gradient);
       });
     }
     const FusedBlock& first = shape_.block[0];

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int threads = 256;
 static_assert(threads == warp_size * substitution_rows);
-constexpr int min_blocks = 2;  // a multiprocessor: 128 registers a thread
+[[maybe_unused]] constexpr int min_blocks = 2;  // a multiprocessor: 128 registers a thread
 
 // The pair that a block works on, and where its Gaussians are.
 struct Pair {

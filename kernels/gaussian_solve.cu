@@ -19,7 +19,8 @@ namespace {
 
 constexpr int threads = 256;
 static_assert(threads == warp_size * substitution_rows);
-constexpr int min_blocks = 1;  // a multiprocessor: the largest share takes more than 128 registers a thread
+[[maybe_unused]] constexpr int min_blocks =
+    1;  // a multiprocessor: the largest share takes more than 128 registers a thread
 
 // Block: 32 columns of one Gaussian; thread: SHARE elements of one column. Shared: 2 * 32 doubles.
 template <int SHARE>
