@@ -173,6 +173,7 @@ TEST(Check, ReportsAsJson) {
   EXPECT_EQ(json["operations"][1]["failures"], 0);
   EXPECT_EQ(json["operations"][1]["worst_ratio"], 0);
   EXPECT_TRUE(json["trajectories"].empty());
+  EXPECT_TRUE(json["trajectory"].is_null());
   EXPECT_EQ(json["passed"], true);
   report.operations[0].failed_cases = 1;
   report.operations[0].worst_ratio = std::numeric_limits<double>::infinity();

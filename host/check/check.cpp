@@ -177,6 +177,7 @@ nlohmann::ordered_json to_json(const CheckReport& report) {
     }
     json["trajectories"].push_back(to_json(network.path, network.trajectory));
   }
+  json["trajectory"] = json["trajectories"].empty() ? Json() : json["trajectories"].front();
   json["passed"] = report.passed();
   return json;
 }

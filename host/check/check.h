@@ -57,8 +57,8 @@ std::string repeat_command(const CheckReport& report, const std::string& name,
                            std::optional<std::int64_t> case_index = std::nullopt);
 
 /// {"device", "operations": [{"operation", "cases", "failures", "worst_ratio", ...}], "executor": [...],
-/// "gradients": [...], "trajectories": [...], "passed"}. A ratio is null where it is infinite: what must be equal is
-/// not. What is said of an executor names its path, which is empty where the device has only one.
+/// "gradients": [...], "trajectories": [...], "trajectory", "passed"}. A ratio is null where it is infinite: what must
+/// be equal is not. What is said of an executor names its path, which is empty where the device has only one.
 nlohmann::ordered_json to_json(const CheckReport& report);
 
 }  // namespace touchstone::check
