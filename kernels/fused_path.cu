@@ -34,14 +34,15 @@ void zero(const Buffer<T>& buffer, cudaStream_t stream) {
 OperationCost step_cost(const ExecutionPlan& plan, const FusedStepShape& shape, std::int64_t batch) {
   OperationCost sum{.operation = "fused_gradients"};
   const auto add = [&sum](const OperationCost& cost) { sum.flops += cost.flops; };
-  for (std::size_t i = 0; i + 1 < plan.operations.size(); i += 3) {
-    const Conv2dMaxpoolSigmoidShape block{.conv2d = with_batch(std::get<Conv2dShape>(plan.operations[i].shape), batch),
-                                          .pool = std::get<MaxpoolShape>(plan.operations[i + 1].shape).kernel_h};
-    add(cost::forward(block));
-    add(cost::backward_weights(block));
-    add(cost::backward_bias(block));
-    if (i > 0) {
-      add(cost::backward_data(block));
+  for (const FusedOperation& operation : fuse(plan)) {
+    if (const auto* block = std::get_if<Conv2dMaxpoolSigmoidShape>(&operation.shape)) {
+      const Conv2dMaxpoolSigmoidShape batched = with_batch(*block, batch);
+      add(cost::forward(batched));
+      add(cost::backward_weights(batched));
+      add(cost::backward_bias(batched));
+      if (operation.first > 0) {
+        add(cost::backward_data(batched));
+      }
     }
   }
   const DenseShape dense = with_batch(std::get<DenseShape>(plan.operations.back().shape), batch);

@@ -15,6 +15,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kernels_executor_inputs.h"
 #include "kernels_support.h"
 #include "plan_builder.h"
 #include "touchstone/error.h"
@@ -42,19 +43,6 @@ ExecutionPlan small_plan() {
       .plan();
 }
 
-SharedImageSet random_images(std::int64_t count) {
-  ImageSet images{.count = count, .shape = {1, image_height, image_width}, .pixels = {}, .labels = {}};
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * images.shape.count()));
-  for (std::size_t i = 0; i < pixels.size(); ++i) {
-    pixels[i] = static_cast<std::uint8_t>(random_word(1, RandomPurpose::check, 8, i));
-  }
-  images.pixels = pixels;
-  for (std::int64_t i = 0; i < count; ++i) {
-    images.labels.push_back(static_cast<std::uint8_t>(i % classes));
-  }
-  return std::make_shared<const ImageSet>(std::move(images));
-}
-
 ExecutorSettings settings_with(OptimizerKind kind) {
   return {.plan = small_plan(),
           .normalisation = {.mean = 0.5, .std = 0.29},
@@ -62,36 +50,10 @@ ExecutorSettings settings_with(OptimizerKind kind) {
           .batch_size = 8};
 }
 
-// Weights and biases; zeros in the gaps, as everywhere.
-ExecutorState random_state(const ExecutorSettings& settings) {
-  ExecutorState state;
-  const auto count = static_cast<std::size_t>(settings.plan.parameter_floats);
-  state.parameters.assign(count, 0.0);
-  state.optimizer_slots.assign(static_cast<std::size_t>(settings.optimizer.slots()), std::vector<double>(count));
-  const auto fill = [&](std::int64_t begin, std::int64_t length) {
-    for (std::int64_t i = begin; i < begin + length; ++i) {
-      const float value = uniform_float(random_word(2, RandomPurpose::check, 9, static_cast<std::uint64_t>(i)));
-      state.parameters[static_cast<std::size_t>(i)] = 0.5 * value - 0.25;
-    }
-  };
-  for (const Operation& operation : settings.plan.operations) {
-    fill(operation.parameters.weights, operation.parameters.weights_count);
-    fill(operation.parameters.bias, operation.parameters.bias_count);
-  }
-  return state;
-}
-
-std::vector<std::uint32_t> sample_order(std::size_t count) {
-  std::vector<std::uint32_t> order(count);
-  std::iota(order.begin(), order.end(), 0U);
-  std::reverse(order.begin(), order.end());
-  return order;
-}
-
 void prepare(Executor& executor, const ExecutorSettings& settings) {
-  executor.upload(Split::training, random_images(29));
-  executor.upload(Split::test, random_images(11));
-  executor.set_state(random_state(settings));
+  executor.upload(Split::training, random_images({1, image_height, image_width}, classes, 29, 8));
+  executor.upload(Split::test, random_images({1, image_height, image_width}, classes, 11, 8));
+  executor.set_state(random_state(settings, 9));
 }
 
 std::unique_ptr<Executor> prepared(const ExecutorSettings& settings, const CudaOptions& options = {}) {
@@ -130,18 +92,6 @@ void expect_same_bits(const Outcome& a, const Outcome& b, const std::string& wha
   EXPECT_EQ(a.state.optimizer_slots, b.state.optimizer_slots) << what;
   EXPECT_EQ(a.loss_sum, b.loss_sum) << what;
   EXPECT_EQ(a.correct, b.correct) << what;
-}
-
-double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max(largest, std::abs(a[i] - b[i]));
-  }
-  return largest;
-}
-
-double largest(const std::vector<double>& values) {
-  return largest_difference(values, std::vector<double>(values.size()));
 }
 
 class ExecutorTest : public KernelTest {};
@@ -191,7 +141,7 @@ TEST_F(ExecutorTest, TrainsAsTheReferenceWithEachOptimizer) {
     EXPECT_EQ(metrics.first_non_finite_step, -1);
     EXPECT_NEAR(metrics.loss_sum, expected.loss_sum, 1e-4 * expected.loss_sum);
     const std::vector<double> parameters = executor->state().parameters;
-    EXPECT_GT(largest_difference(parameters, random_state(settings).parameters), 1e-3);
+    EXPECT_GT(largest_difference(parameters, random_state(settings, 9).parameters), 1e-3);
     EXPECT_LT(largest_difference(parameters, reference->state().parameters), 1e-4);
   }
 }
@@ -240,7 +190,7 @@ TEST_F(ExecutorTest, ASetCanBeReplaced) {
   const ExecutorSettings settings = settings_with(OptimizerKind::sgd);
   const std::unique_ptr<Executor> executor = prepared(settings);
   train(*executor, 2);
-  executor->upload(Split::training, random_images(64));
+  executor->upload(Split::training, random_images({1, image_height, image_width}, classes, 64, 8));
   const std::vector<std::uint32_t> samples = {63, 0, 40};
   EXPECT_EQ(executor->evaluate(Split::training, samples).count, 3);
   EXPECT_THAT([&] { executor->evaluate(Split::test, samples); },
@@ -262,7 +212,7 @@ TEST_F(ExecutorTest, TrainingOverNothingChangesNothing) {
   const std::unique_ptr<Executor> executor = prepared(settings);
   EXPECT_EQ(executor->train({.samples = {}, .batch_size = 8, .learning_rates = {}, .first_step = 1}).count, 0);
   EXPECT_EQ(executor->evaluate(Split::test, {}).count, 0);
-  EXPECT_EQ(executor->state().parameters, random_state(settings).parameters);
+  EXPECT_EQ(executor->state().parameters, random_state(settings, 9).parameters);
 }
 
 TEST_F(ExecutorTest, AnUnknownDeviceIsNamed) {

@@ -16,6 +16,7 @@
 
 #include "kernels/divisor.h"
 #include "kernels/fused_step_plan.h"
+#include "kernels_executor_inputs.h"
 #include "kernels_support.h"
 #include "plan_builder.h"
 #include "touchstone/error.h"
@@ -83,19 +84,6 @@ const std::vector<Form>& forms() {
   return all;
 }
 
-SharedImageSet random_images(const ImageShape& shape, std::int64_t classes, std::int64_t count) {
-  ImageSet images{.count = count, .shape = shape, .pixels = {}, .labels = {}};
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * shape.count()));
-  for (std::size_t i = 0; i < pixels.size(); ++i) {
-    pixels[i] = static_cast<std::uint8_t>(random_word(1, RandomPurpose::check, 18, i));
-  }
-  images.pixels = pixels;
-  for (std::int64_t i = 0; i < count; ++i) {
-    images.labels.push_back(static_cast<std::uint8_t>(i % classes));
-  }
-  return std::make_shared<const ImageSet>(std::move(images));
-}
-
 constexpr std::int64_t most_samples = 150;
 
 ExecutorSettings settings_of(const Form& form, OptimizerKind kind = OptimizerKind::sgd, std::int64_t batch_size = 8) {
@@ -105,29 +93,10 @@ ExecutorSettings settings_of(const Form& form, OptimizerKind kind = OptimizerKin
           .batch_size = batch_size};
 }
 
-/// Weights and biases; zeros in the gaps, as everywhere.
-ExecutorState random_state(const ExecutorSettings& settings) {
-  ExecutorState state;
-  const auto count = static_cast<std::size_t>(settings.plan.parameter_floats);
-  state.parameters.assign(count, 0.0);
-  state.optimizer_slots.assign(static_cast<std::size_t>(settings.optimizer.slots()), std::vector<double>(count));
-  const auto fill = [&](std::int64_t begin, std::int64_t length) {
-    for (std::int64_t i = begin; i < begin + length; ++i) {
-      const float value = uniform_float(random_word(2, RandomPurpose::check, 19, static_cast<std::uint64_t>(i)));
-      state.parameters[static_cast<std::size_t>(i)] = 0.5 * value - 0.25;
-    }
-  };
-  for (const Operation& operation : settings.plan.operations) {
-    fill(operation.parameters.weights, operation.parameters.weights_count);
-    fill(operation.parameters.bias, operation.parameters.bias_count);
-  }
-  return state;
-}
-
 void prepare(Executor& executor, const Form& form, const ExecutorSettings& settings) {
-  executor.upload(Split::training, random_images(form.image, form.classes, most_samples));
-  executor.upload(Split::test, random_images(form.image, form.classes, 11));
-  executor.set_state(random_state(settings));
+  executor.upload(Split::training, random_images(form.image, form.classes, most_samples, 18));
+  executor.upload(Split::test, random_images(form.image, form.classes, 11, 18));
+  executor.set_state(random_state(settings, 19));
 }
 
 constexpr CudaOptions fused_options = {.path = PathRequest::fused};
@@ -145,13 +114,6 @@ std::unique_ptr<Executor> prepared_reference(const Form& form, const ExecutorSet
   return executor;
 }
 
-std::vector<std::uint32_t> sample_order(std::size_t count) {
-  std::vector<std::uint32_t> order(count);
-  std::iota(order.begin(), order.end(), 0U);
-  std::reverse(order.begin(), order.end());
-  return order;
-}
-
 Metrics train(Executor& executor, std::int64_t samples, std::int64_t batch_size) {
   const std::vector<std::uint32_t> order = sample_order(static_cast<std::size_t>(samples));
   std::vector<double> rates;
@@ -159,18 +121,6 @@ Metrics train(Executor& executor, std::int64_t samples, std::int64_t batch_size)
     rates.push_back(0.05 / static_cast<double>(rates.size() + 1));
   }
   return executor.train({.samples = order, .batch_size = batch_size, .learning_rates = rates, .first_step = 1});
-}
-
-double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max(largest, std::abs(a[i] - b[i]));
-  }
-  return largest;
-}
-
-double largest(const std::vector<double>& values) {
-  return largest_difference(values, std::vector<double>(values.size()));
 }
 
 class FusedStepTest : public KernelTest {};
@@ -235,7 +185,7 @@ TEST_F(FusedStepTest, TrainsAsTheReferenceWithEachOptimizerAndBatchSize) {
       EXPECT_EQ(metrics.first_non_finite_step, -1);
       EXPECT_NEAR(metrics.loss_sum, expected.loss_sum, 1e-4 * expected.loss_sum);
       const std::vector<double> parameters = executor->state().parameters;
-      EXPECT_GT(largest_difference(parameters, random_state(settings).parameters), 1e-3);
+      EXPECT_GT(largest_difference(parameters, random_state(settings, 19).parameters), 1e-3);
       EXPECT_LT(largest_difference(parameters, reference->state().parameters), 2e-4);
     }
   }
@@ -325,7 +275,7 @@ TEST_F(FusedStepTest, TrainingOverNothingChangesNothing) {
   const std::unique_ptr<Executor> executor = prepared(form, settings);
   EXPECT_EQ(executor->train({.samples = {}, .batch_size = 8, .learning_rates = {}, .first_step = 1}).count, 0);
   EXPECT_EQ(executor->evaluate(Split::test, {}).count, 0);
-  EXPECT_EQ(executor->state().parameters, random_state(settings).parameters);
+  EXPECT_EQ(executor->state().parameters, random_state(settings, 19).parameters);
 }
 
 TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {

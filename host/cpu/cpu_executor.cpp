@@ -61,10 +61,10 @@ Samples part_of(Samples samples, std::int64_t parts, std::int64_t index) {
 
 class CpuExecutor final : public Executor {
  public:
-  CpuExecutor(const ExecutorSettings& settings, int threads, const ExecutionPath& path)
+  CpuExecutor(const ExecutorSettings& settings, int threads, PathRequest request)
       : settings_(settings),
-        path_(path),
-        blocks_(path.name == "fused"),
+        path_(cpu_execution_path(settings.plan, request)),
+        blocks_(request != PathRequest::layered),
         table_(settings.normalisation.table()),
         group_(cpu::group_size(settings.plan, blocks_)),
         network_(settings.plan, blocks_),
@@ -348,7 +348,7 @@ ExecutionPath cpu_execution_path(const ExecutionPlan& plan, PathRequest request)
 }
 
 std::unique_ptr<Executor> make_cpu_executor(const ExecutorSettings& settings, int threads, PathRequest path) {
-  return std::make_unique<CpuExecutor>(settings, threads, cpu_execution_path(settings.plan, path));
+  return std::make_unique<CpuExecutor>(settings, threads, path);
 }
 
 }  // namespace touchstone
