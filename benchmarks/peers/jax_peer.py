@@ -18,10 +18,13 @@ def initial_parameters():
     key = jax.random.PRNGKey(1)
     parameters = []
     channels, height, width = task.shape
-    for layer in task.layers:
+    for index, layer in enumerate(task.layers):
         kind = layer["type"]
         key, own = jax.random.split(key)
-        glorot = jax.nn.initializers.glorot_uniform(in_axis=1, out_axis=0)
+        # Its scale is a factor of the variance.
+        glorot = jax.nn.initializers.variance_scaling(
+            task.gain(index) ** 2, "fan_avg", "uniform", in_axis=1, out_axis=0
+        )
         if kind == "conv2d":
             kernel, padding = layer["kernel"], layer.get("padding", 0)
             shape = (layer["filters"], channels, kernel, kernel)

@@ -51,6 +51,12 @@ class Task:
         self.batch_size = self.recipe["batch_size"]
         self.steps = len(self.labels) // self.batch_size + (len(self.labels) % self.batch_size > 0)
 
+    def gain(self, index):
+        """What the bound of layer `index`'s initial weights is multiplied by: Touchstone's choice, Glorot and Bengio's 4
+        for a layer whose values go into a sigmoid, directly or after a max-pool."""
+        following = [layer["type"] for layer in self.layers[index + 1 :] if layer["type"] != "maxpool2d"]
+        return 4.0 if following[:1] == ["sigmoid"] else 1.0
+
     def learning_rate(self, step):
         """Of step 0, 1, ... of the whole run: the recipe's cosine."""
         return self.recipe["learning_rate"] / 2 * (1 + math.cos(math.pi * step / (self.epochs * self.steps)))

@@ -27,9 +27,9 @@ def build(task):
             layers.append(nn.Linear(channels * height * width, layer["units"]))
         else:
             raise SystemExit(f"this peer has no layer {kind}")
-    for layer in layers:
+    for index, layer in enumerate(layers):
         if hasattr(layer, "weight"):
-            nn.init.xavier_uniform_(layer.weight)
+            nn.init.xavier_uniform_(layer.weight, task.gain(index))
             nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
