@@ -2,7 +2,9 @@
 //
 // Steps of training on the cpu device, on one thread and on all cores, over batch sizes, widths and image sizes, with
 // random pixels: what an image costs, and whether that has cliffs. One iteration is one step; time is the clock's.
+// `regions` is what a step's two parallel regions cost by themselves.
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -14,6 +16,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include "host/cpu/thread_pool.h"
 #include "touchstone/dataset.h"
 #include "touchstone/device.h"
 #include "touchstone/executor.h"
@@ -93,7 +96,29 @@ void measure(const std::string& name, const Network& network, std::int64_t batch
   }
 }
 
+/// Two parallel regions of a task a thread, in which each task waits until all have begun, so that no thread can do the
+/// work of one that comes late.
+void two_regions(benchmark::State& state, int threads) {
+  cpu::ThreadPool pool(threads);
+  std::atomic<int> begun{0};
+  int expected = 0;
+  for ([[maybe_unused]] auto step : state) {
+    for (int region = 0; region < 2; ++region) {
+      expected += threads;
+      pool.parallel_for(threads, [&](std::int64_t /*task*/, int /*thread*/) {
+        ++begun;
+        while (begun < expected) {
+        }
+      });
+    }
+  }
+}
+
 void register_all() {
+  benchmark::RegisterBenchmark(fmt::format("regions/threads:{}", usable_cores()).c_str(),
+                               [](benchmark::State& state) { two_regions(state, usable_cores()); })
+      ->Unit(benchmark::kMicrosecond)
+      ->UseRealTime();
   for (std::int64_t batch = 8; batch <= 4096; batch *= 2)
     measure(fmt::format("batch:{}", batch), seed_like(1, 28), batch);
   for (const std::int64_t widening : {1, 2, 3, 4, 6, 8})
