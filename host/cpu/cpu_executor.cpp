@@ -43,12 +43,14 @@ namespace {
 
 using Samples = std::span<const std::uint32_t>;
 
-/// The most parts of a mini-batch, and the fewest samples in each: enough parts to keep 16 threads busy, and samples
-/// enough to share the preparation of a layer's weights.
-constexpr std::int64_t most_parts = 16;
-constexpr std::int64_t fewest_samples = 8;
-
 constexpr std::int64_t divide_up(std::int64_t count, std::int64_t by) { return (count + by - 1) / by; }
+
+/// The parts of a mini-batch of `count` samples: of 8 samples or more, up to 16, so that as many threads are busy; a small
+/// mini-batch is cut into 4 where each gets 2 samples.
+std::int64_t part_count(std::int64_t count) {
+  const std::int64_t share = std::clamp<std::int64_t>(divide_up(count, 4), 2, 8);
+  return std::min<std::int64_t>(16, divide_up(count, share));
+}
 
 std::size_t to_size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
@@ -228,7 +230,7 @@ class CpuExecutor final : public Executor {
   /// Leaves the gradient of the mean loss over the samples in the parts' partial sums.
   Metrics run_parts(const ImageSet& images, Samples samples) {
     const auto count = static_cast<std::int64_t>(samples.size());
-    const std::int64_t parts = std::min(most_parts, divide_up(count, fewest_samples));
+    const std::int64_t parts = part_count(count);
     losses_.resize(samples.size());
     correct_.assign(to_size(parts), 0);
     while (partial_buffers_.size() < to_size(parts)) {
