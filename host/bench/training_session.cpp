@@ -23,6 +23,10 @@ using Clock = std::chrono::steady_clock;
 /// What the images may take: MNIST's 60,000 do.
 constexpr std::int64_t most_bytes = std::int64_t{64} << 20U;
 
+/// So small that the network stays about where it began. At a recipe's rate random labels would drive its sigmoids into
+/// saturation, and subnormal numbers, which processors are slow at and real training does not meet, would be timed.
+constexpr double learning_rate = 1e-4;
+
 ExecutorState initial_state(const Network& network, std::uint64_t seed) {
   const std::vector<float> parameters = initial_parameters(network, seed);
   ExecutorState state{.parameters = {parameters.begin(), parameters.end()}, .optimizer_slots = {}};
@@ -46,7 +50,6 @@ SharedImageSet random_images(const Network& network, std::uint64_t seed) {
 TrainingSession::TrainingSession(const Network& network, SharedImageSet images, const SessionSettings& settings)
     : images_(std::move(images)),
       settings_(settings),
-      learning_rate_(network.recipe().learning_rate),
       order_(shuffled_order(settings.seed, RandomPurpose::shuffle, 1, static_cast<std::uint32_t>(images_->count))),
       initial_(initial_state(network, settings.seed)),
       executor_(make_executor(settings.device, {.plan = make_plan(network),
@@ -64,7 +67,7 @@ void TrainingSession::restart() {
 
 double TrainingSession::run(std::int64_t count) {
   const std::vector<std::uint32_t> samples = samples_of(steps_done_, count);
-  const std::vector<double> rates(static_cast<std::size_t>(count), learning_rate_);
+  const std::vector<double> rates(static_cast<std::size_t>(count), learning_rate);
   const auto start = Clock::now();
   // In slices as long as those of a training run, for what lies between them is part of an epoch's time.
   const std::int64_t slice = executor_->steps_per_report();

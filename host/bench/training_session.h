@@ -47,7 +47,6 @@ class TrainingSession {
 
   SharedImageSet images_;
   SessionSettings settings_;
-  double learning_rate_;
   std::vector<std::uint32_t> order_;
   ExecutorState initial_;
   std::unique_ptr<Executor> executor_;
