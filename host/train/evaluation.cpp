@@ -6,7 +6,10 @@
 #include <numeric>
 #include <span>
 
+#include <fmt/format.h>
+
 #include "host/train/data_fit.h"
+#include "touchstone/error.h"
 #include "touchstone/plan.h"
 #include "touchstone/softmax_cross_entropy.h"
 #include "touchstone/training.h"
@@ -40,21 +43,29 @@ std::vector<std::uint32_t> slice_of(const ImageSet& images, std::int64_t begin) 
 template <typename Visit>
 void for_each_logits(const Model& model, const SharedImageSet& images, const DeviceRequest& device, Visit&& visit) {
   const std::unique_ptr<Executor> executor = make_tester(model, images, device);
-  const auto classes = static_cast<std::size_t>(model.network.classes());
+  const auto outputs = static_cast<std::size_t>(model.network.output_count());
   for (std::int64_t begin = 0; begin < images->count; begin += slice) {
     const std::vector<std::uint32_t> samples = slice_of(*images, begin);
     const std::vector<float> logits = executor->logits(Split::test, samples);
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      const auto first = logits.begin() + static_cast<std::ptrdiff_t>(i * classes);
-      visit(samples[i], std::vector<double>(first, first + static_cast<std::ptrdiff_t>(classes)));
+      const auto first = logits.begin() + static_cast<std::ptrdiff_t>(i * outputs);
+      visit(samples[i], std::vector<double>(first, first + static_cast<std::ptrdiff_t>(outputs)));
     }
   }
+}
+
+Evaluation evaluate_reconstructions(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
+  std::vector<std::uint32_t> samples(static_cast<std::size_t>(images->count));
+  std::iota(samples.begin(), samples.end(), 0U);
+  const Metrics metrics = make_tester(model, images, device)->evaluate(Split::test, samples);
+  return {.loss = metrics.mean_loss(), .count = metrics.count};
 }
 
 }  // namespace
 
 Evaluation evaluate(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
   check_fit(model.network, *images, "test");
+  if (model.network.is_autoencoder()) return evaluate_reconstructions(model, images, device);
   const auto classes = static_cast<std::size_t>(model.network.classes());
   Evaluation evaluation{.loss = 0,
                         .accuracy = 0,
@@ -79,7 +90,7 @@ Evaluation evaluate(const Model& model, const SharedImageSet& images, const Devi
 Codes encode(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
   check_fit(model.network, *images, "test");
   const ExecutionPlan plan = make_plan(model.network);
-  Codes codes{.count = images->count, .size = plan.operations[code_operation(plan)].input_count, .values = {}};
+  Codes codes{.count = images->count, .size = plan.operations[plan.code_operation].input_count, .values = {}};
   const std::unique_ptr<Executor> executor = make_tester(model, images, device);
   codes.values.reserve(static_cast<std::size_t>(codes.count * codes.size));
   for (std::int64_t begin = 0; begin < images->count; begin += slice) {
@@ -91,6 +102,12 @@ Codes encode(const Model& model, const SharedImageSet& images, const DeviceReque
 
 std::vector<std::vector<double>> predict(const Model& model, const SharedImageSet& images,
                                          const DeviceRequest& device) {
+  if (model.network.is_autoencoder()) {
+    throw Error(
+        fmt::format("the network `{}` is an autoencoder, which reconstructs images and knows no classes; "
+                    "`touchstone reconstruct` shows what it makes of them",
+                    model.network.name()));
+  }
   std::vector<std::vector<double>> probabilities(static_cast<std::size_t>(images->count));
   const SoftmaxCrossEntropyShape shape{.batch = 1, .classes = model.network.classes()};
   for_each_logits(model, images, device, [&](std::uint32_t index, const std::vector<double>& logits) {
