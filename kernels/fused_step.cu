@@ -121,9 +121,8 @@ __global__ void __launch_bounds__(update_threads)
 __global__ void __launch_bounds__(update_threads)
     pack_kernel(const FusedStepShape shape, const FusedStepTensors tensors) {
   const int i = static_cast<int>(blockIdx.x * update_threads + threadIdx.x);
-  const int place = i < shape.parameter_floats ? packed_place(shape, i) : -1;
-  if (place >= 0) {
-    tensors.packed[place] = tensors.parameters[i];
+  if (i < shape.parameter_floats) {
+    pack_parameter(shape, tensors.packed, i, tensors.parameters[i]);
   }
 }
 

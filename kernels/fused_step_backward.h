@@ -6,192 +6,201 @@
 #include "kernels/backend.h"
 #include "kernels/fused_step_shape.h"
 #include "kernels/fused_step_workspace.h"
+#include "kernels/geometry.h"
+#include "kernels/row_lanes.h"
 #include "kernels/sigmoid_value.h"
 #include "kernels/vector_access.h"
 
 /// The stages of the fused step from the loss back to the parameters; as kernels/fused_step_forward.h.
 namespace touchstone::TOUCHSTONE_BACKEND {
 
-/// The dense layer's gradients, and the deltas of the block before it. Thread: a feature, of all classes.
+/// The dense layer's gradients, and the deltas of the block before it. Thread: a feature, of all classes; the threads
+/// that have none begin with the weights.
 __device__ __forceinline__ void dense_backward(const FusedStepShape& shape, const FusedWorkspace& work,
                                                const PartialGradient& gradient) {
   const FusedBlock& last = shape.block[static_cast<std::size_t>(shape.blocks) - 1];
   const int windows = last.windows();
   for (int i = thread_index(); i < shape.features; i += fused_threads) {
-    const float feature = work.activations[shape.features_at + i];
     float sum = 0.0F;
     for (int output = 0; output < shape.classes; ++output) {
-      const float grad_logit = work.logits[output];
-      sum += grad_logit * work.packed[shape.dense_at + output * shape.features + i];
-      gradient.add(shape.dense_weights + output * shape.features + i, grad_logit * feature);
+      sum += work.logits[output] * work.packed[shape.dense_at + output * shape.features + i];
     }
     const int filter = i / last.by_windows;
     const int window = i - filter * windows;
-    work.deltas[last.deltas_at + window * last.delta_pitch + filter] = sigmoid_gradient(sum, feature);
+    work.deltas[last.deltas_at + window * last.delta_pitch + filter] =
+        sigmoid_gradient(sum, work.activations[shape.features_at + i]);
+  }
+  for (int i = thread_index_from(shape.features); i < shape.features; i += fused_threads) {
+    const float feature = work.activations[shape.features_at + i];
+    for (int output = 0; output < shape.classes; ++output) {
+      gradient.add(shape.dense_weights + output * shape.features + i, work.logits[output] * feature);
+    }
   }
   for (int output = thread_index(); output < shape.classes; output += fused_threads) {
     gradient.add(shape.dense_bias + output, work.logits[output]);
   }
 }
 
-/// The gradients of a block's filters and bias. Thread: a row of taps of one channel and filter, over some of the
-/// windows; where these are not all, the sums go to the scratch, [split][weights, then biases], and combine_filters()
-/// has the rest.
+/// The gradients of a block's filters and bias, by the last block.filter_threads threads. Thread: the taps of a filter
+/// and channel, over some of the windows; neighbours have neighbouring filters, whose argmax are in the same few banks.
+/// The sums go to the scratch, [split][filter_part_floats()], and add_filters() has the rest;
+/// where there is no room, to the gradient.
 template <int KERNEL>
 __device__ __forceinline__ void block_backward_filters(const FusedBlock& block, const FusedWorkspace& work,
                                                        const PartialGradient& gradient) {
-  const int rows = block.by_tap_rows.value;
-  for (int item = thread_index(); item < rows * block.filter_splits; item += fused_threads) {
-    const int split = item / block.by_tap_rows;
-    const int row = item - split * rows;  // (filter*channels + channel)*KERNEL + p
-    const int plane = row / KERNEL;       // filter*channels + channel
-    const int p = row - plane * KERNEL;
-    const int filter = plane / block.by_channels;
-    const int channel = plane - filter * block.channels;
-    const float* image = work.activations + block.input_at + channel * block.plane + p * block.pitch;
+  constexpr int taps = KERNEL * KERNEL;
+  const int first_thread = fused_threads - block.filter_threads;
+  if (thread_index() < first_thread) {
+    return;
+  }
+  const int planes = block.by_planes.value;
+  for (int item = thread_index() - first_thread; item < planes * block.filter_splits; item += block.filter_threads) {
+    const int split = item / block.by_planes;
+    const int plane = item - split * planes;  // channel*filters + filter
+    const int channel = plane / block.by_filters;
+    const int filter = plane - channel * block.filters;
+    const float* image = work.activations + block.input_at + channel * block.plane;
 
-    float sums[KERNEL] = {};
+    float sums[taps] = {};
     float bias = 0.0F;
     const int begin = split * block.filter_share;
     const int end = min(begin + block.filter_share, block.windows());
     int at = block.deltas_at + begin * block.delta_pitch + filter;
-#pragma unroll 4
+#pragma unroll 2
     for (int window = begin; window < end; ++window) {
       const float delta = work.deltas[at];
       const float* x = image + work.offsets[at];
 #pragma unroll
-      for (int q = 0; q < KERNEL; ++q) {
-        sums[q] += delta * x[q];
+      for (int p = 0; p < KERNEL; ++p) {
+#pragma unroll
+        for (int q = 0; q < KERNEL; ++q) {
+          sums[p * KERNEL + q] += delta * x[p * block.pitch + q];
+        }
       }
       bias += delta;
       at += block.delta_pitch;
     }
-    const bool has_bias = p == 0 && channel == 0;
-    if (block.filter_splits > 1) {
-      float* parts = work.scratch + split * (block.weights_count() + block.filters);
+    const int place = (filter * block.channels + channel) * taps;
+    if (block.filter_parts_at >= 0) {
+      float* part = work.scratch + block.filter_parts_at + split * block.filter_part_floats();
 #pragma unroll
-      for (int q = 0; q < KERNEL; ++q) {
-        parts[row * KERNEL + q] = sums[q];
+      for (int t = 0; t < taps; ++t) {
+        part[place + t] = sums[t];
       }
-      if (has_bias) {
-        parts[block.weights_count() + filter] = bias;
+      if (channel == 0) {
+        part[block.bias_part_at() + filter] = bias;
       }
       continue;
     }
 #pragma unroll
-    for (int q = 0; q < KERNEL; ++q) {
-      gradient.add(block.weights + row * KERNEL + q, sums[q]);
+    for (int t = 0; t < taps; ++t) {
+      gradient.add(block.weights + place + t, sums[t]);
     }
-    if (has_bias) {
+    if (channel == 0) {
       gradient.add(block.bias + filter, bias);
     }
   }
 }
 
-/// Adds what block_backward_filters() has put into the scratch. Thread: a parameter.
-__device__ __forceinline__ void combine_filters(const FusedBlock& block, const FusedWorkspace& work,
-                                                const PartialGradient& gradient) {
-  const int weights = block.weights_count();
-  const int parameters = weights + block.filters;
-  for (int item = thread_index(); item < parameters; item += fused_threads) {
-    float sum = 0.0F;
-    for (int split = 0; split < block.filter_splits; ++split) {
-      sum += work.scratch[split * parameters + item];
-    }
-    gradient.add(item < weights ? block.weights + item : block.bias + item - weights, sum);
-  }
+/// The first `count` values, and zeros.
+[[nodiscard]] __device__ __forceinline__ float4 first_values(const float4& values, int count) {
+  return make_float4(values.x, count > 1 ? values.y : 0.0F, count > 2 ? values.z : 0.0F, count > 3 ? values.w : 0.0F);
 }
 
-/// Adds a filter's row of taps, times the delta, to a row of a window's patch; `taps` are `stride` apart. The branch is
-/// the same for all lanes of a warp.
-template <int KERNEL, int POOL>
-__device__ __forceinline__ void add_taps(const float* taps, int stride, float delta, int column,
-                                         float (&sums)[KERNEL + POOL - 1]) {
-#pragma unroll
-  for (int b = 0; b < POOL; ++b) {
-    if (column == b) {
-#pragma unroll
-      for (int q = 0; q < KERNEL; ++q) {
-        sums[b + q] += delta * taps[q * stride];
-      }
-    }
-  }
-}
-
-/// What each window contributes to the gradient of the block's input, for channels from `begin` on: the scratch gets
-/// [window][channel][patch][patch], the filters at the windows' argmax times the deltas, summed over the filters.
-/// Thread: a row of a patch. A window's threads begin a warp, so that a warp's lanes have their argmax in common.
-/// IN_ORDER: the taps at data_filters_at are neighbours.
-template <int KERNEL, int POOL, bool IN_ORDER>
-__device__ __forceinline__ void block_backward_patches(const FusedBlock& block, const FusedWorkspace& work, int begin) {
-  constexpr int patch = KERNEL + POOL - 1;
+/// Adds what block_backward_filters() has put into the scratch, if it has. Thread: four neighbouring parameters.
+__device__ __forceinline__ void add_filters(const FusedBlock& block, const FusedWorkspace& work,
+                                            const PartialGradient& gradient) {
   constexpr int vector = 4;
-  const int rows = min(block.patch_channels, block.channels - begin) * patch;
-  const int lanes = block.by_patch_lanes.value;
-  const int tap_stride = IN_ORDER ? 1 : block.data_tap_stride;
-  for (int item = thread_index(); item < lanes * block.windows(); item += fused_threads) {
-    const int window = item / block.by_patch_lanes;
-    const int row = item - window * lanes;  // channel*patch + u
-    if (row >= rows) {
-      continue;
+  if (block.filter_parts_at < 0) {
+    return;
+  }
+  const int weights = block.weights_count();
+  const int bias_at = block.bias_part_at();
+  for (int item = vector * thread_index(); item < block.filter_part_floats(); item += vector * fused_threads) {
+    const float* parts = work.scratch + block.filter_parts_at + item;
+    float4 sum = load4(parts);
+#pragma unroll 8
+    for (int split = 1; split < block.filter_splits; ++split) {
+      sum = add4(sum, load4(parts + split * block.filter_part_floats()));
     }
-    const int channel = row / patch;
-    const int u = row - channel * patch;
-    // Where the row of taps p = u would be; the others are found from there.
-    const float* taps =
-        work.data_filters + block.data_filters_at + ((begin + channel) * KERNEL + u) * KERNEL * tap_stride;
-    const int at = block.deltas_at + window * block.delta_pitch;
-
-    float sums[patch] = {};
-    for (int filter = 0; filter < block.filters; filter += vector) {
-      const float4 d = load4(work.deltas + at + filter);
-      const auto a = load_vector<uchar4>(work.argmax + at + filter);
-      const float deltas[vector] = {d.x, d.y, d.z, d.w};
-      const int positions[vector] = {a.x, a.y, a.z, a.w};
-#pragma unroll
-      for (int f = 0; f < vector; ++f) {
-        const int above = positions[f] / POOL;
-        const bool reads = static_cast<unsigned>(u - above) < static_cast<unsigned>(KERNEL);
-        if (reads && filter + f < block.filters) {
-          add_taps<KERNEL, POOL>(taps + (filter + f) * block.data_filter_stride - above * KERNEL * tap_stride,
-                                 tap_stride, deltas[f], positions[f] % POOL, sums);
-        }
-      }
-    }
-    float* target = work.scratch + block.patches_at + window * block.patch_stride + row * patch;
-#pragma unroll
-    for (int v = 0; v < patch; ++v) {
-      target[v] = sums[v];
-    }
+    const bool is_bias = item >= bias_at;
+    const int place = is_bias ? item - bias_at : item;
+    gradient.add_vector((is_bias ? block.bias : block.weights) + place,
+                        first_values(sum, (is_bias ? block.filters : weights) - place));
   }
 }
 
-/// Adds the patches where they overlap and takes the sum through the sigmoid of the block before: its deltas, for
-/// channels from `begin` on. Thread: an element of the input.
+/// A filter's taps of four channels, times its delta.
+__device__ __forceinline__ void add_tap(float4& sum, float delta, const float4& taps) {
+  sum.x += delta * taps.x;
+  sum.y += delta * taps.y;
+  sum.z += delta * taps.z;
+  sum.w += delta * taps.w;
+}
+
+/// The sum of four lanes that are 8, 16 and 24 apart: of element `index` in the lane that is so many times 8 behind the
+/// first of them.
+[[nodiscard]] __device__ __forceinline__ float sum_of_quarters(const float4& value, int index) {
+  const bool upper = index >= 2;
+  const bool odd = index % 2 != 0;
+  const float even_half = (upper ? value.z : value.x) + __shfl_xor_sync(full_warp, upper ? value.x : value.z, 16);
+  const float odd_half = (upper ? value.w : value.y) + __shfl_xor_sync(full_warp, upper ? value.y : value.w, 16);
+  return (odd ? odd_half : even_half) + __shfl_xor_sync(full_warp, odd ? even_half : odd_half, 8);
+}
+
+/// The gradient of a block's input, taken through the sigmoid of the block before: its deltas. By the first
+/// block.data_threads threads. Four lanes share a pixel of four channels: each takes every fourth four filters, in all
+/// windows that reach the pixel, and then one of the channels. A warp has eight pixels of neighbouring channel vectors
+/// and of a tile of POOL x POOL, which have their windows in common.
 template <int KERNEL, int POOL>
-__device__ __forceinline__ void combine_patches(const FusedBlock& block, const FusedBlock& before,
-                                                const FusedWorkspace& work, int begin) {
+__device__ __forceinline__ void block_backward_data(const FusedBlock& block, const FusedBlock& before,
+                                                    const FusedWorkspace& work) {
+  constexpr int vector = 4;
+  constexpr int warp_pixels = warp_size / vector;
   constexpr int patch = KERNEL + POOL - 1;
-  const int channels = min(block.patch_channels, block.channels - begin);
-  const int positions = block.by_positions.value;
-  for (int item = thread_index(); item < channels * positions; item += fused_threads) {
-    const int channel = item / block.by_positions;
-    const int position = item - channel * positions;
-    const int y = position / block.by_width;
-    const int x = position - y * block.width;
+  if (thread_index() >= block.data_threads) {
+    return;
+  }
+  const int lane = thread_index() % warp_size;
+  const int quarter = lane / warp_pixels;
+  const int vectors = block.by_channel_vectors.value;
+  const int pixels = divide_up(block.height, POOL) * block.by_tiles.value * POOL * POOL * vectors;
+  for (int first = thread_index() / warp_size * warp_pixels; first < pixels;
+       first += block.data_threads / warp_size * warp_pixels) {
+    const int item = min(first + lane % warp_pixels, pixels - 1);
+    const int pixel = item / block.by_channel_vectors;  // of all tiles
+    const int tile = pixel / (POOL * POOL);
+    const int tile_y = tile / block.by_tiles;
+    const int y = tile_y * POOL + pixel % (POOL * POOL) / POOL;
+    const int x = (tile - tile_y * block.by_tiles.value) * POOL + pixel % POOL;
+    const int channel = (item - pixel * vectors) * vector;
+
     const int first_i = y < patch ? 0 : (y - patch) / POOL + 1;
     const int first_j = x < patch ? 0 : (x - patch) / POOL + 1;
     const int last_i = min(y / POOL, block.out_h - 1);
     const int last_j = min(x / POOL, block.out_w - 1);
-    const float* patches = work.scratch + block.patches_at + channel * patch * patch;
-    float sum = 0.0F;
-    for (int i = first_i; i <= last_i; ++i) {
-      for (int j = first_j; j <= last_j; ++j) {
-        sum += patches[(i * block.out_w + j) * block.patch_stride + (y - i * POOL) * patch + x - j * POOL];
+    const float* taps = work.data_filters + block.data_filter_place(0, channel, y, x);
+    float4 sum = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
+    for (int filter = vector * quarter; filter < block.filters; filter += vector * vector) {
+      for (int i = first_i; i <= last_i; ++i) {
+        for (int j = first_j; j <= last_j; ++j) {
+          const int at = block.deltas_at + (i * block.out_w + j) * block.delta_pitch + filter;
+          const float4 deltas = load4(work.deltas + at);
+          const auto offsets = load_vector<int4>(work.tap_offsets + at);
+          add_tap(sum, deltas.x, load4(taps + offsets.x));
+          add_tap(sum, deltas.y, load4(taps + offsets.y));
+          add_tap(sum, deltas.z, load4(taps + offsets.z));
+          add_tap(sum, deltas.w, load4(taps + offsets.w));
+        }
       }
     }
-    const float s = work.activations[block.input_at + (begin + channel) * block.plane + y * block.pitch + x];
-    work.deltas[before.deltas_at + position * before.delta_pitch + begin + channel] = sigmoid_gradient(sum, s);
+    const float grad_input = sum_of_quarters(sum, quarter);
+    const int own = channel + quarter;
+    if (first + lane % warp_pixels < pixels && y < block.height && x < block.width && own < block.channels) {
+      const float s = work.activations[block.input_at + own * block.plane + y * block.pitch + x];
+      work.deltas[before.deltas_at + (y * block.width + x) * before.delta_pitch + own] =
+          sigmoid_gradient(grad_input, s);
+    }
   }
 }
 

@@ -113,8 +113,12 @@ __device__ __forceinline__ void finish_window(const FusedBlock& block, const Fus
   const int j = window - i * block.out_w;
   work.activations[block.output_at + filter * block.out_plane + i * block.out_pitch + j] = sigmoid_value(largest);
   const int at = block.deltas_at + window * block.delta_pitch + filter;
-  work.argmax[at] = static_cast<std::uint8_t>(argmax);
-  work.offsets[at] = static_cast<std::uint16_t>((i * POOL + argmax / POOL) * block.pitch + j * POOL + argmax % POOL);
+  const int y = i * POOL + argmax / POOL;
+  const int x = j * POOL + argmax % POOL;
+  work.offsets[at] = static_cast<std::uint16_t>(y * block.pitch + x);
+  if (block.data_filters_at >= 0) {
+    work.tap_offsets[at] = block.tap_offset(filter, y, x);
+  }
 }
 
 /// The pre-activations of a block. Thread: a window of some filters over some of the channels; where these are not all,

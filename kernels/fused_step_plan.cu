@@ -19,9 +19,9 @@ constexpr int least_scratch_floats = 2048;
 // The offsets within a sample and within the parameters are 32-bit; a network this large fits nowhere anyway.
 constexpr std::int64_t most_values = std::int64_t{1} << 24;
 constexpr std::size_t kilobyte = 1024;
-// Rows of taps of all filters: their number's square is below 2^32 (kernels/divisor.h). All other numbers that are
-// divided are those of values in shared memory.
-constexpr std::int64_t most_tap_rows = 65535;
+// Planes of all filters: their number's square is below 2^32 (kernels/divisor.h). All other numbers that are divided
+// are those of values in shared memory, or of a filter's taps.
+constexpr std::int64_t most_planes = 65535;
 
 std::string kilobytes(std::size_t bytes) { return std::to_string(divide_up(bytes, kilobyte)) + " KB"; }
 
@@ -41,7 +41,7 @@ std::string block_problem(const Operation& first, const Conv2dShape& conv2d, con
   if (!side_by_side || (pool != 2 && pool != 3)) {
     return "the max-pool behind " + first.layer + " has other windows than 2x2 or 3x3 side by side";
   }
-  if (conv2d.filters * conv2d.channels * kernel > most_tap_rows) {
+  if (conv2d.filters * conv2d.channels > most_planes) {
     return first.layer + " has too many filters";
   }
   return conv2d.input_count() > most_values ? first.layer + " has too many values" : "";
@@ -90,6 +90,7 @@ FusedBlock make_block(const Operation& operation, int pool) {
   block.out_w = static_cast<int>(conv2d.out_w()) / pool;
   // An odd number of vectors, so that eight lanes with neighbouring taps or windows store to all banks.
   block.padded_filters = vector_floats * (divide_up(block.filters, vector_floats) | 1);
+  block.padded_channels = round_up(block.channels, vector_floats);
   block.delta_pitch = round_up(block.filters, vector_floats);
   block.weights = static_cast<int>(operation.parameters.weights);
   block.bias = static_cast<int>(operation.parameters.bias);
@@ -134,8 +135,9 @@ void place_activations(FusedStepShape& shape) {
   shape.activation_floats = places.floats();
 
   Places deltas;
-  for (int i = 0; i < shape.blocks; ++i) {
+  for (int i = shape.blocks - 1; i >= 0; --i) {
     FusedBlock& block = shape.block[static_cast<std::size_t>(i)];
+    shape.tap_offsets = deltas.floats();
     block.deltas_at = deltas.take(block.windows() * block.delta_pitch);
   }
   shape.delta_floats = deltas.floats();
@@ -151,99 +153,93 @@ void place_parameters(FusedStepShape& shape) {
   shape.dense_at = packed.take(shape.classes * shape.features);
   shape.dense_bias_at = packed.take(shape.classes);
   shape.packed_floats = packed.floats();
-}
 
-// Where the gradient of the input finds the filters; the first block has none to compute.
-void place_data_filters(FusedStepShape& shape) {
-  Places natural;
+  Places data_filters;
+  shape.block.front().data_filters_at = -1;
   for (int i = 1; i < shape.blocks; ++i) {
     FusedBlock& block = shape.block[static_cast<std::size_t>(i)];
-    const bool in_order = shape.residency != FusedResidency::packed;
-    block.data_filter_stride = in_order ? block.channels * block.taps() : 1;
-    block.data_tap_stride = in_order ? 1 : block.padded_filters;
-    switch (shape.residency) {
-      case FusedResidency::both:
-        block.data_filters_at = natural.take(block.weights_count());
-        break;
-      case FusedResidency::packed:
-        block.data_filters_at = block.filters_at;
-        break;
-      case FusedResidency::none:
-        block.data_filters_at = block.weights;
-        break;
-    }
+    const int zeros_behind = (block.pool - 1) * (block.patch() + 1) * block.padded_channels;
+    block.data_filters_at = data_filters.take(block.filters * block.data_filter_stride() + zeros_behind);
   }
-  shape.natural_floats = natural.floats();
+  shape.data_filter_floats = data_filters.floats();
 }
 
 int forward_scratch(const FusedBlock& block, int splits) {
   return splits == 1 ? 0 : splits * block.pool * block.pool * block.windows() * block.padded_filters;
 }
 
-int filter_scratch(const FusedBlock& block, int splits) {
-  return splits == 1 ? 0 : round_up(splits * (block.weights_count() + block.filters), vector_floats);
-}
-
-int patch_stride_of(const FusedBlock& block, int channels) {
-  return round_up_to_residue(channels * block.patch() * block.patch(), block.pool, banks);
-}
-
-// How many of `items` there must be for each thread to have one: at most `most`, and no parts without work.
-int wanted_splits(int items, int most) {
-  const int splits = std::clamp(fused_threads / items, 1, most);
+// How many of `items` there must be for each of so many threads to have one: at most `most`, and no parts without work.
+int wanted_splits(int items, int most, int threads) {
+  const int splits = std::clamp(threads / items, 1, most);
   return divide_up(most, divide_up(most, splits));
 }
 
-// Cuts the sums of a block as far as `scratch` floats allow; returns what it needs of them.
-int plan_scratch(FusedBlock& block, bool first, int scratch) {
-  const int forward_items = divide_up(block.filters, fused_thread_filters(block.pool)) * block.windows();
-  block.forward_splits = wanted_splits(forward_items, block.channels);
+// Cuts the sums over the channels as far as `scratch` floats allow; returns what it needs of them.
+int plan_forward(FusedBlock& block, int scratch) {
+  const int items = divide_up(block.filters, fused_thread_filters(block.pool)) * block.windows();
+  block.forward_splits = wanted_splits(items, block.channels, fused_threads);
   while (forward_scratch(block, block.forward_splits) > scratch) {
     block.forward_splits = divide_up(block.channels, divide_up(block.channels, block.forward_splits - 1));
   }
-  block.patch_channels = 0;
-  block.patch_stride = 0;
-  int patches = 0;
-  if (!first) {
-    block.patch_channels = block.channels;
-    while (block.patch_channels > 1 && patch_stride_of(block, block.patch_channels) * block.windows() > scratch) {
-      block.patch_channels = divide_up(block.patch_channels, 2);
-    }
-    block.patch_stride = patch_stride_of(block, block.patch_channels);
-    patches = block.patch_stride * block.windows();
+  return forward_scratch(block, block.forward_splits);
+}
+
+// Cuts the sums over the windows as far as the scratch from `place` to `end` allows, and gives the two gradients their
+// threads; returns the end of what it takes of the scratch. Behind the first block the gradient of the input is
+// computed meanwhile: there the filters' is cut for a quarter of the threads, and takes no more than half, or all
+// threads do both.
+int plan_filters(FusedBlock& block, bool first, int place, int end) {
+  const int planes = block.filters * block.channels;
+  int splits = wanted_splits(planes, block.windows(), first ? fused_threads : fused_threads / 4);
+  while (splits > 1 && place + splits * block.filter_part_floats() > end) {
+    splits = divide_up(block.windows(), divide_up(block.windows(), splits - 1));
   }
-  block.filter_splits = wanted_splits(block.filters * block.channels * block.kernel, block.windows());
-  while (block.filter_splits > 1 && filter_scratch(block, block.filter_splits) + patches > scratch) {
-    block.filter_splits = divide_up(block.windows(), divide_up(block.windows(), block.filter_splits - 1));
+  block.filter_splits = splits;
+  const int needed = splits * block.filter_part_floats();
+  block.filter_parts_at = place + needed <= end ? place : -1;
+  block.filter_threads = std::min(round_up(planes * splits, warp_size), fused_threads);
+  block.data_threads = fused_threads - block.filter_threads;
+  if (!first && block.data_threads < fused_threads / 2) {
+    block.filter_threads = fused_threads;
+    block.data_threads = fused_threads;
   }
-  block.patches_at = filter_scratch(block, block.filter_splits);
-  return std::max(forward_scratch(block, block.forward_splits), block.patches_at + patches);
+  return block.filter_parts_at < 0 ? place : place + needed;
 }
 
 void set_divisors(FusedBlock& block) {
   block.by_height = make_divisor(block.height);
   block.by_width = make_divisor(block.width);
-  block.by_positions = make_divisor(block.height * block.width);
+  block.by_kernel = make_divisor(block.kernel);
+  block.by_taps = make_divisor(block.taps());
   block.by_out_w = make_divisor(block.out_w);
   block.by_windows = make_divisor(block.windows());
-  block.by_channels = make_divisor(block.channels);
   block.by_filters = make_divisor(block.filters);
   block.by_filter_groups = make_divisor(divide_up(block.filters, fused_thread_filters(block.pool)));
-  block.by_tap_rows = make_divisor(block.filters * block.channels * block.kernel);
-  block.by_patch_lanes = make_divisor(std::max(warp_size, round_up(block.patch_channels * block.patch(), warp_size)));
+  block.by_planes = make_divisor(block.filters * block.channels);
+  block.by_channel_vectors = make_divisor(block.padded_channels / vector_floats);
+  block.by_tiles = make_divisor(divide_up(block.width, block.pool));
   block.forward_share = divide_up(block.channels, block.forward_splits);
   block.filter_share = divide_up(block.windows(), block.filter_splits);
 }
 
-// Gives the sums at most `scratch` floats.
+// Gives the sums at most `scratch` floats. The parts of a block's filters are read while those of the block before are
+// written, so blocks take turns with two places; that of the first block, whose sums are the longest, is the larger
+// one.
 void plan_scratch(FusedStepShape& shape, int scratch) {
-  shape.scratch_floats = 0;
-  for (int i = 0; i < shape.blocks; ++i) {
-    FusedBlock& block = shape.block[static_cast<std::size_t>(i)];
-    const int needed = plan_scratch(block, i == 0, scratch);
-    set_divisors(block);
-    shape.scratch_floats = std::max(shape.scratch_floats, needed);
+  int needed = 0;
+  int place = 0;
+  for (const int turn : {1, 0}) {
+    const int limit = turn == 0 ? scratch : scratch / 2;
+    int end = place;
+    for (int i = turn; i < shape.blocks; i += 2) {
+      FusedBlock& block = shape.block[static_cast<std::size_t>(i)];
+      end = std::max(end, plan_filters(block, i == 0, place, limit));
+      needed = std::max({needed, end, plan_forward(block, scratch)});
+      set_divisors(block);
+    }
+    place = end;
   }
+  shape.scratch_floats = needed;
 }
 
 FusedStepShape make_shape(const ExecutionPlan& plan) {
@@ -270,7 +266,6 @@ FusedStepShape make_shape(const ExecutionPlan& plan) {
 // The shape with so many of the parameters in shared memory and the scratch that is left then.
 FusedStepShape with_residency(FusedStepShape shape, FusedResidency residency, std::size_t shared_limit) {
   shape.residency = residency;
-  place_data_filters(shape);
   shape.scratch_floats = 0;
   const std::size_t fixed = shape.shared_bytes();
   plan_scratch(shape, fixed < shared_limit ? static_cast<int>((shared_limit - fixed) / sizeof(float)) : 0);
@@ -284,8 +279,7 @@ int wanted_scratch(FusedStepShape shape) {
 }
 
 std::string describe(const FusedStepShape& shape, std::size_t shared_limit) {
-  const auto floats = static_cast<std::size_t>(shape.packed_floats + shape.natural_floats);
-  const std::size_t parameters = shape.residency == FusedResidency::none ? 0 : floats * sizeof(float);
+  const std::size_t parameters = static_cast<std::size_t>(shape.resident_floats()) * sizeof(float);
   const std::string text = parameters > 0 ? kilobytes(parameters) + " of parameters and " : "";
   return text + kilobytes(shape.shared_bytes() - parameters) + " for a sample in " + kilobytes(shared_limit) +
          " of shared memory" + (parameters > 0 ? "" : ", parameters through the caches");

@@ -19,11 +19,11 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 template <int VALUE>
 using Constant = std::integral_constant<int, VALUE>;
 
-/// All blocks have this kernel and this pool, and the parameters are in shared memory, IN_ORDER for each reader.
-template <int KERNEL, int POOL, bool IN_ORDER>
+/// All blocks have this kernel and this pool, and the parameters are in shared memory; with DATA_FILTERS these are too.
+template <int KERNEL, int POOL, bool DATA_FILTERS>
 struct OneKind {
   static constexpr bool resident = true;
-  static constexpr bool in_order = IN_ORDER;
+  static constexpr bool data_filters_resident = DATA_FILTERS;
   template <class Stage>
   static __device__ __forceinline__ void with_block(const FusedBlock& /*block*/, const Stage& stage) {
     stage(Constant<KERNEL>(), Constant<POOL>());
@@ -33,7 +33,7 @@ struct OneKind {
 /// Any blocks; the parameters are where there is room for them.
 struct AnyKind {
   static constexpr bool resident = false;
-  static constexpr bool in_order = false;
+  static constexpr bool data_filters_resident = false;
   template <class Stage>
   static __device__ __forceinline__ void with_block(const FusedBlock& block, const Stage& stage) {
     switch (10 * block.kernel + block.pool) {
@@ -57,35 +57,29 @@ struct AnyKind {
   }
 };
 
-/// Where a block brings the parameters; nullptr where it does not.
-struct FusedParameters {
-  float* packed = nullptr;
-  float* natural = nullptr;
-};
-
-/// Shared memory as FusedStepShape::shared_bytes() counts it.
+/// Shared memory as FusedStepShape::shared_bytes() counts it. `parameters`: where a block brings them; nullptr where it
+/// does not.
 template <class Kind>
 __device__ __forceinline__ FusedWorkspace take_workspace(const FusedStepShape& shape, const FusedStepTensors& tensors,
-                                                         FusedParameters& parameters) {
+                                                         float*& parameters) {
   SharedMemory shared;
   FusedWorkspace work{};
   work.table = shared.take<float>(FusedStepShape::table_floats);
+  work.packed = tensors.packed;
+  work.data_filters = tensors.packed + shape.packed_floats;
   if (Kind::resident || shape.residency != FusedResidency::none) {
-    parameters.packed = shared.take<float>(static_cast<std::size_t>(shape.packed_floats));
-    work.packed = parameters.packed;
-    work.data_filters = parameters.packed;
-    if (shape.natural_floats > 0) {
-      parameters.natural = shared.take<float>(static_cast<std::size_t>(shape.natural_floats));
-      work.data_filters = parameters.natural;
+    parameters = shared.take<float>(static_cast<std::size_t>(shape.resident_floats()));
+    work.packed = parameters;
+    if (Kind::data_filters_resident || shape.residency == FusedResidency::both) {
+      work.data_filters = parameters + shape.packed_floats;
     }
-  } else {
-    work.packed = tensors.packed;
-    work.data_filters = tensors.parameters;
   }
   work.activations = shared.take<float>(static_cast<std::size_t>(shape.activation_floats));
   work.deltas = shared.take<float>(static_cast<std::size_t>(shape.delta_floats));
-  work.argmax = shared.take<std::uint8_t>(static_cast<std::size_t>(shape.delta_floats));
   work.offsets = shared.take<std::uint16_t>(static_cast<std::size_t>(shape.delta_floats));
+  if (shape.tap_offsets > 0) {
+    work.tap_offsets = shared.take<int>(static_cast<std::size_t>(shape.tap_offsets));
+  }
   if (shape.scratch_floats > 0) {
     work.scratch = shared.take<float>(static_cast<std::size_t>(shape.scratch_floats));
   }
@@ -110,25 +104,24 @@ class SampleRunner {
     for (int i = thread_index(); i < FusedStepShape::table_floats; i += fused_threads) {
       work_.table[i] = tensors.table[i];
     }
+    for (int i = thread_index(); i < shape.delta_floats; i += fused_threads) {
+      work_.deltas[i] = 0.0F;  // those behind the last filter stay so
+    }
+    for (int i = thread_index(); i < shape.tap_offsets; i += fused_threads) {
+      work_.tap_offsets[i] = 0;
+    }
     __syncthreads();  // load() looks values up
   }
 
   /// Starts to bring the parameters into shared memory, first those of the first block; forward() waits for them.
   __device__ __forceinline__ void load_parameters() {
-    if (parameters_.packed == nullptr) {
+    if (parameters_ == nullptr) {
       return;
     }
     const int first = shape_.blocks > 1 ? shape_.block[1].filters_at : shape_.dense_at;
-    start_copy(tensors_.packed, parameters_.packed, first);
+    start_copy(tensors_.packed, parameters_, first);
     end_copy_group();
-    start_copy(tensors_.packed + first, parameters_.packed + first, shape_.packed_floats - first);
-    if (parameters_.natural != nullptr) {
-      for (int i = 1; i < shape_.blocks; ++i) {
-        const FusedBlock& block = shape_.block[static_cast<std::size_t>(i)];
-        start_copy(tensors_.parameters + block.weights, parameters_.natural + block.data_filters_at,
-                   block.weights_count());
-      }
-    }
+    start_copy(tensors_.packed + first, parameters_ + first, shape_.resident_floats() - first);
     end_copy_group();
   }
 
@@ -181,40 +174,31 @@ class SampleRunner {
     for (int i = shape_.blocks - 1; i > 0; --i) {
       const FusedBlock& block = shape_.block[static_cast<std::size_t>(i)];
       Kind::with_block(block, [&](auto kernel, auto pool) {
-        backward_block<decltype(kernel)::value, decltype(pool)::value>(
-            block, shape_.block[static_cast<std::size_t>(i) - 1], gradient);
+        block_backward_filters<decltype(kernel)::value>(block, work_, gradient);
+        block_backward_data<decltype(kernel)::value, decltype(pool)::value>(
+            block, shape_.block[static_cast<std::size_t>(i) - 1], work_);
       });
+      if (i + 1 < shape_.blocks) {
+        add_filters(shape_.block[static_cast<std::size_t>(i) + 1], work_, gradient);
+      }
+      __syncthreads();  // the deltas of the block before are there, and the parts of this one's filters
     }
     const FusedBlock& first = shape_.block[0];
     Kind::with_block(first, [&](auto kernel, auto pool) {
       static_cast<void>(pool);
       block_backward_filters<decltype(kernel)::value>(first, work_, gradient);
     });
-    if (first.filter_splits > 1) {
-      __syncthreads();  // the parts of the filters' gradient are there
-      combine_filters(first, work_, gradient);
+    if (shape_.blocks > 1) {
+      add_filters(shape_.block[1], work_, gradient);
     }
+    __syncthreads();  // the parts of the first block's filters are there
+    add_filters(first, work_, gradient);
   }
 
  private:
-  template <int KERNEL, int POOL>
-  __device__ __forceinline__ void backward_block(const FusedBlock& block, const FusedBlock& before,
-                                                 const PartialGradient& gradient) {
-    block_backward_filters<KERNEL>(block, work_, gradient);
-    for (int begin = 0; begin < block.channels; begin += block.patch_channels) {
-      block_backward_patches<KERNEL, POOL, Kind::in_order>(block, work_, begin);
-      __syncthreads();  // the patches are there, and before the first ones the parts of the filters' gradient
-      if (begin == 0 && block.filter_splits > 1) {
-        combine_filters(block, work_, gradient);
-      }
-      combine_patches<KERNEL, POOL>(block, before, work_, begin);
-      __syncthreads();  // the deltas of the block before are there, and the scratch free
-    }
-  }
-
   const FusedStepShape& shape_;
   const FusedStepTensors& tensors_;
-  FusedParameters parameters_;
+  float* parameters_ = nullptr;
   FusedWorkspace work_;
 };
 

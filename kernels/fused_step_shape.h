@@ -24,9 +24,16 @@ inline constexpr int fused_threads = 512;
 ///   input       [channels][height][width], rows `pitch` apart, planes `plane` apart; the output likewise, which is the
 ///               next block's input
 ///   filters     [channels*taps][padded_filters]: the filters of a tap side by side, so that four of them are one load
-///   deltas      [windows][delta_pitch]: for each filter the gradient at the window's argmax
-///   argmax      [windows][delta_pitch]: that position within the window, a*pool + b
-///   offsets     [windows][delta_pitch]: the same as an offset into a plane of the input
+///   deltas      [windows][delta_pitch]: for each filter the gradient at the window's argmax; zero behind the last
+///   filter offsets     [windows][delta_pitch]: that position as an offset into a plane of the input
+///
+/// and behind the first block, for the gradient of the input:
+///   data filters [filters][patch][patch][padded_channels]: the taps, behind pool - 1 rows and columns of zeros; the
+///   zeros
+///                before the next row or filter are also those behind this one
+///   tap offsets [windows][delta_pitch]: from filter 0 at the place of any pixel to this filter at the same place less
+///                the window's argmax, which is the tap that the gradient at this pixel takes; zero behind the last
+///                filter
 struct FusedBlock {
   int channels;
   int height;
@@ -47,18 +54,17 @@ struct FusedBlock {
   int padded_filters;
   int filters_at;  ///< in the packed parameters
   int bias_at;
-  int data_filters_at;     ///< the filters as the gradient of the input reads them: of filter k and tap t of all
-  int data_filter_stride;  ///< channels at data_filters_at + k * data_filter_stride + t * data_tap_stride
-  int data_tap_stride;
+  int data_filters_at;  ///< in the data filters; -1 for the first block
+  int padded_channels;
 
   int deltas_at;
   int delta_pitch;
 
-  int forward_splits;  ///< parts that the sum over the channels is cut into
-  int filter_splits;   ///< parts that the sum over the windows is cut into
-  int patches_at;      ///< in the scratch: behind the parts of the filters' gradient
-  int patch_channels;  ///< channels whose patches are in the scratch at a time
-  int patch_stride;    ///< from one window's patches to the next one's
+  int forward_splits;   ///< parts that the sum over the channels is cut into
+  int filter_splits;    ///< parts that the sum over the windows is cut into
+  int filter_parts_at;  ///< in the scratch; -1 where the one part goes to device memory at once
+  int filter_threads;   ///< threads of the filters' gradient: the last ones of all
+  int data_threads;     ///< threads of the input's gradient: the first ones
 
   int weights;  ///< in the flat parameter vector
   int bias;
@@ -66,22 +72,42 @@ struct FusedBlock {
   // What items of work are told apart by.
   Divisor by_height;
   Divisor by_width;
-  Divisor by_positions;  ///< of the input: height*width
+  Divisor by_kernel;
+  Divisor by_taps;
   Divisor by_out_w;
   Divisor by_windows;
-  Divisor by_channels;
   Divisor by_filters;
-  Divisor by_filter_groups;  ///< of fused_thread_filters()
-  Divisor by_tap_rows;       ///< filters*channels*kernel
-  Divisor by_patch_lanes;    ///< a window's threads in block_backward_patches(), whole warps
-  int forward_share;         ///< channels of each of the forward_splits
-  int filter_share;          ///< windows of each of the filter_splits
+  Divisor by_filter_groups;    ///< of fused_thread_filters()
+  Divisor by_planes;           ///< of the filters: filters*channels
+  Divisor by_channel_vectors;  ///< padded_channels/4
+  Divisor by_tiles;            ///< of pool columns of the input, in a row
+  int forward_share;           ///< channels of each of the forward_splits
+  int filter_share;            ///< windows of each of the filter_splits
 
   [[nodiscard]] __host__ __device__ constexpr int windows() const { return out_h * out_w; }
   [[nodiscard]] __host__ __device__ constexpr int taps() const { return kernel * kernel; }
   [[nodiscard]] __host__ __device__ constexpr int weights_count() const { return filters * channels * taps(); }
   /// The height and width of what a window reads.
   [[nodiscard]] __host__ __device__ constexpr int patch() const { return kernel + pool - 1; }
+  /// Of a part of the filters' gradient in the scratch: the weights, then from bias_part_at() on the biases.
+  [[nodiscard]] __host__ __device__ constexpr int bias_part_at() const { return (weights_count() + 3) / 4 * 4; }
+  [[nodiscard]] __host__ __device__ constexpr int filter_part_floats() const {
+    return bias_part_at() + (filters + 3) / 4 * 4;
+  }
+  /// From a filter to the next one in the data filters.
+  [[nodiscard]] __host__ __device__ constexpr int data_filter_stride() const {
+    return patch() * patch() * padded_channels;
+  }
+  /// The place of tap (p, q) of a filter and channel in the data filters.
+  [[nodiscard]] __host__ __device__ constexpr int data_filter_place(int filter, int channel, int p, int q) const {
+    return data_filters_at + filter * data_filter_stride() +
+           ((p + pool - 1) * patch() + q + pool - 1) * padded_channels + channel;
+  }
+  /// For a filter's argmax at (y, x) of the input. Where a window reads pixel (v, u), place (0, channel, v, u) plus
+  /// this is that of the tap it reads it with, or of one of the zeros around the taps.
+  [[nodiscard]] __host__ __device__ constexpr int tap_offset(int filter, int y, int x) const {
+    return filter * data_filter_stride() - (y * patch() + x) * padded_channels;
+  }
 };
 
 /// Filters that a thread computes a window's pre-activations of; fewer where it has nine sums for each.
@@ -89,9 +115,9 @@ struct FusedBlock {
 
 /// Which of the parameters a block of the fused step brings into shared memory.
 enum class FusedResidency : unsigned char {
-  both,    ///< all, and the filters a second time, as the gradient of the input reads them without bank conflicts
-  packed,  ///< all
-  none     ///< none: they are read from device memory, through the caches
+  both,    ///< all, and the data filters
+  packed,  ///< all; the data filters are read from device memory, through the caches
+  none     ///< none: all are read through the caches
 };
 
 /// A network that the fused step can run, and how it does it: what its kernels are told.
@@ -107,26 +133,30 @@ struct FusedStepShape {
   int dense_weights;  ///< in the flat parameter vector
   int dense_bias;
   int parameter_floats;
-  int packed_floats;   ///< the parameters with filters as FusedBlock has them; a multiple of 4
-  int natural_floats;  ///< the filters a second time, in the flat vector's order; 0 without
+  int packed_floats;       ///< the parameters with filters as FusedBlock has them; a multiple of 4
+  int data_filter_floats;  ///< behind them in device memory: the data filters; a multiple of 4
   int activation_floats;
   int delta_floats;
+  int tap_offsets;  ///< how many: the first block's deltas, which come last, have none
   int scratch_floats;
   FusedResidency residency;
 
+  /// The parameters that a block brings into shared memory, the first ones of those in device memory.
+  [[nodiscard]] __host__ __device__ constexpr int resident_floats() const {
+    return residency == FusedResidency::none     ? 0
+           : residency == FusedResidency::packed ? packed_floats
+                                                 : packed_floats + data_filter_floats;
+  }
+
   /// What a block takes of shared memory, in the order in which it does.
   [[nodiscard]] constexpr std::size_t shared_bytes() const {
-    const auto resident = [this](int floats) {
-      return residency == FusedResidency::none ? 0 : static_cast<std::size_t>(floats);
-    };
     return SharedLayout()
         .take<float>(table_floats)
-        .take<float>(resident(packed_floats))
-        .take<float>(resident(natural_floats))
+        .take<float>(static_cast<std::size_t>(resident_floats()))
         .take<float>(static_cast<std::size_t>(activation_floats))
         .take<float>(static_cast<std::size_t>(delta_floats))
-        .take<std::uint8_t>(static_cast<std::size_t>(delta_floats))
         .take<std::uint16_t>(static_cast<std::size_t>(delta_floats))
+        .take<int>(static_cast<std::size_t>(tap_offsets))
         .take<float>(static_cast<std::size_t>(scratch_floats))
         .take<float>(static_cast<std::size_t>(classes))
         .take<int>(1)

@@ -17,25 +17,34 @@ inline constexpr int update_threads = 128;
 inline constexpr int update_warp_columns = 8;
 inline constexpr int update_part_lanes = warp_size / 2;
 
-/// The place of parameter `i` of the flat vector among the packed ones; -1 for the gaps between tensors.
-[[nodiscard]] __device__ __forceinline__ int packed_place(const FusedStepShape& shape, int i) {
+/// Writes parameter `i` of the flat vector to its places among the packed ones; the gaps between tensors have none.
+__device__ __forceinline__ void pack_parameter(const FusedStepShape& shape, float* packed, int i, float value) {
   for (int b = 0; b < shape.blocks; ++b) {
     const FusedBlock& block = shape.block[static_cast<std::size_t>(b)];
     const int weight = i - block.weights;
     if (weight >= 0 && weight < block.weights_count()) {
       const int sums = block.channels * block.taps();
       const int filter = weight / sums;
-      return block.filters_at + (weight - filter * sums) * block.padded_filters + filter;
+      const int of_filter = weight - filter * sums;
+      packed[block.filters_at + of_filter * block.padded_filters + filter] = value;
+      if (block.data_filters_at >= 0) {
+        const int channel = of_filter / block.by_taps;
+        const int tap = of_filter - channel * block.taps();
+        const int p = tap / block.by_kernel;
+        packed[shape.packed_floats + block.data_filter_place(filter, channel, p, tap - p * block.kernel)] = value;
+      }
+      return;
     }
     if (i >= block.bias && i < block.bias + block.filters) {
-      return block.bias_at + i - block.bias;
+      packed[block.bias_at + i - block.bias] = value;
+      return;
     }
   }
   if (i >= shape.dense_weights && i < shape.dense_weights + shape.classes * shape.features) {
-    return shape.dense_at + i - shape.dense_weights;
+    packed[shape.dense_at + i - shape.dense_weights] = value;
+  } else if (i >= shape.dense_bias && i < shape.dense_bias + shape.classes) {
+    packed[shape.dense_bias_at + i - shape.dense_bias] = value;
   }
-  return i >= shape.dense_bias && i < shape.dense_bias + shape.classes ? shape.dense_bias_at + i - shape.dense_bias
-                                                                       : -1;
 }
 
 /// Does with parameter `i` what is to be done with its gradient.
@@ -59,9 +68,7 @@ __device__ __forceinline__ void update_parameter(const FusedStepShape& shape, co
       break;
   }
   tensors.parameters[i] = parameter;
-  if (const int place = packed_place(shape, i); place >= 0) {
-    tensors.packed[place] = parameter;
-  }
+  pack_parameter(shape, tensors.packed, i, parameter);
 }
 
 /// Adds the parts of all gradients and updates the parameters, by all warps of the grid. A lane adds every 16th part of

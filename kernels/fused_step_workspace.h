@@ -13,11 +13,11 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 struct FusedWorkspace {
   float* table;               ///< the value of each pixel
   const float* packed;        ///< the parameters; in device memory where they do not fit
-  const float* data_filters;  ///< what FusedBlock::data_filters_at is an offset into
+  const float* data_filters;  ///< likewise
   float* activations;
   float* deltas;
-  std::uint8_t* argmax;
   std::uint16_t* offsets;
+  int* tap_offsets;
   float* scratch;
   float* logits;  ///< [classes]; then their gradient
   int* label;
@@ -31,9 +31,22 @@ struct PartialGradient {
   __device__ __forceinline__ void add(int index, float value) const {
     values[index] = first ? value : values[index] + value;
   }
+  /// Of four neighbours, the first at a multiple of 4.
+  __device__ __forceinline__ void add_vector(int index, float4 value) const {
+    if (!first) {
+      value = add4(load4(values + index), value);
+    }
+    store4(values + index, value);
+  }
 };
 
 [[nodiscard]] __device__ __forceinline__ int thread_index() { return static_cast<int>(threadIdx.x); }
+
+/// The thread's index counted from thread `first` on, around the end: where a stage has work of two kinds, the second
+/// begins with the threads that the first has left.
+[[nodiscard]] __device__ __forceinline__ int thread_index_from(int first) {
+  return static_cast<int>((threadIdx.x - static_cast<unsigned>(first)) % fused_threads);
+}
 
 /// The sample's pixels through the table, and its label.
 __device__ __forceinline__ void load_sample(const FusedStepShape& shape, const FusedWorkspace& work,

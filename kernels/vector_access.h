@@ -46,4 +46,8 @@ __device__ __forceinline__ void store_vector(Element* address, const Vector& val
 /// store_vector of four floats.
 __device__ __forceinline__ void store4(float* address, const float4& value) { store_vector(address, value); }
 
+[[nodiscard]] __device__ __forceinline__ float4 add4(const float4& a, const float4& b) {
+  return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+
 }  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -285,6 +285,10 @@ TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {
   ASSERT_TRUE(large.shape.has_value());
   EXPECT_EQ(large.shape->residency, backend::FusedResidency::both);
   EXPECT_EQ(large.shape->block[1].forward_splits, 8);
+  EXPECT_EQ(large.shape->block[0].filter_splits, 48);
+  EXPECT_EQ(large.shape->block[1].filter_splits, 1);
+  EXPECT_EQ(large.shape->block[1].filter_threads, 128);
+  EXPECT_EQ(large.shape->block[1].data_threads, 384);
   EXPECT_THAT(large.reason, HasSubstr("of shared memory"));
   std::size_t last = 232448;
   for (const std::size_t limit : {std::size_t{232448}, std::size_t{101376}, std::size_t{65536}, std::size_t{49152}}) {
@@ -296,6 +300,11 @@ TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {
   }
   const backend::FusedStepPlan turing = backend::plan_fused_step(seed, 65536);
   EXPECT_EQ(turing.shape->residency, backend::FusedResidency::packed);
+  EXPECT_EQ(turing.shape->block[1].filter_parts_at, -1);  // to the gradient at once: the first block needs the room
+  EXPECT_GE(turing.shape->block[0].filter_splits, 16);
+  const backend::FusedStepPlan ada = backend::plan_fused_step(seed, 101376);
+  EXPECT_EQ(ada.shape->residency, backend::FusedResidency::both);
+  EXPECT_GE(ada.shape->block[1].filter_parts_at, 0);
   EXPECT_EQ(backend::execution_path(seed).name, "fused");
   const backend::FusedStepPlan small = backend::plan_fused_step(seed, 8192);
   EXPECT_FALSE(small.shape.has_value());
@@ -303,6 +312,8 @@ TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {
   const backend::FusedStepPlan wide = backend::plan_fused_step(four_times, 232448);
   ASSERT_TRUE(wide.shape.has_value()) << wide.reason;
   EXPECT_EQ(wide.shape->residency, backend::FusedResidency::none);
+  EXPECT_EQ(wide.shape->block[1].data_threads, backend::fused_threads);
+  EXPECT_EQ(wide.shape->block[1].filter_threads, backend::fused_threads);
 }
 
 // Why the fused step cannot run a network, as its path says it.
