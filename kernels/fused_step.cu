@@ -42,7 +42,6 @@ __device__ __forceinline__ void run_parts(SampleRunner<Kind>& runner, const Fuse
     PartialGradient gradient{tensors.partials + std::int64_t{part} * shape.parameter_floats, true};
     for (int sample = part; sample < batch.count; sample += parts) {
       if (!loaded) {
-        __syncthreads();  // the image of the sample before is read to its end
         runner.load(batch.first + sample);
       }
       loaded = false;

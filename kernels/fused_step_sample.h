@@ -167,7 +167,7 @@ class SampleRunner {
     __syncthreads();  // the gradient is there
   }
 
-  /// From the logits' gradient to that of all parameters. The image may still be read when it returns.
+  /// From the logits' gradient to that of all parameters. The image is read to its end when it returns, the scratch not.
   __device__ __forceinline__ void backward(const PartialGradient& gradient) {
     dense_backward(shape_, work_, gradient);
     __syncthreads();  // the last block's deltas are there
@@ -191,7 +191,7 @@ class SampleRunner {
     if (shape_.blocks > 1) {
       add_filters(shape_.block[1], work_, gradient);
     }
-    __syncthreads();  // the parts of the first block's filters are there
+    __syncthreads();  // the parts of the first block's filters are there, and the image is read
     add_filters(first, work_, gradient);
   }
 

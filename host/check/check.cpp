@@ -29,11 +29,20 @@ constexpr std::int64_t executor_batch_size = 136;
 /// Of the steps that are run with each variant: more blocks than the emulated device has multiprocessors.
 constexpr std::int64_t variant_batch_size = 20;
 
-/// The autoencoders, whose operations are sums of products alone: their trajectories diverge evenly, and a few small
-/// steps tell as much as many.
+/// The autoencoders.
 constexpr std::array autoencoders = {"autoencoder", "autoencoder-tied"};
-constexpr std::int64_t autoencoder_batch_size = 16;
-constexpr std::int64_t autoencoder_steps = 10;
+
+/// Of its convolutions only the first can be fused with what follows it: where a device fuses blocks, this network has
+/// one among single operations.
+constexpr const char* mixed_network = R"(name = "mixed"
+input = [1, 28, 28]
+layers = [{type = "conv2d", filters = 4, kernel = 5}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
+          {type = "conv2d", filters = 6, kernel = 3}, {type = "sigmoid"}, {type = "flatten"}, {type = "dense", units = 10}]
+)";
+
+/// Of the runs of networks other than `seed`, in which a few small steps tell as much as many.
+constexpr std::int64_t companion_batch_size = 16;
+constexpr std::int64_t companion_steps = 10;
 
 void require_known(const std::vector<std::string>& names) {
   const std::vector<std::string> known = check_names();
@@ -99,15 +108,18 @@ Json to_json(const PropertyReport& report) {
   return json;
 }
 
-/// The gradients and the trajectories of the autoencoders.
-void check_autoencoders(NetworkRun run, const ExecutorPath& path, const StageObserver& observer,
-                        std::vector<NetworkReport>& reports) {
-  run.batch_size = autoencoder_batch_size;
-  run.steps = std::min(run.steps, autoencoder_steps);
-  for (const char* const name : autoencoders) {
-    run.network = Network::named(name);
-    reports.push_back(check_network(run, {path}, observer).front());
-  }
+/// The gradients and the trajectories of networks other than `seed`.
+void check_companions(NetworkRun run, const CheckSettings& settings, const std::vector<ExecutorPath>& paths,
+                      const StageObserver& observer, std::vector<NetworkReport>& reports) {
+  run.batch_size = companion_batch_size;
+  run.steps = std::min(run.steps, companion_steps);
+  const auto check = [&](Network network, const std::vector<ExecutorPath>& on) {
+    run.network = std::move(network);
+    for (NetworkReport& report : check_network(run, on, observer)) reports.push_back(std::move(report));
+  };
+  check(Network::parse(mixed_network, "mixed"), paths);
+  if (!settings.autoencoders) return;
+  for (const char* const name : autoencoders) check(Network::named(name), {paths.back()});
 }
 
 /// What the executor of one network and path promises.
@@ -172,7 +184,7 @@ CheckReport run_check(DeviceOperations& operations, const std::vector<ExecutorPa
                  .steps = settings.steps};
   if (wanted(settings, network_name)) {
     report.networks = check_network(run, paths, observer.on_stage);
-    if (settings.autoencoders) check_autoencoders(run, paths.back(), observer.on_stage, report.networks);
+    check_companions(run, settings, paths, observer.on_stage, report.networks);
   }
   if (!wanted(settings, executor_name)) return report;
   for (const ExecutorPath& path : paths) {

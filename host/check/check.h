@@ -46,13 +46,13 @@ struct CheckObserver {
   StageObserver on_stage = {};
 };
 
-/// Checks single operations, the executor and the training of `seed` and of the autoencoders on MNIST. Throws
-/// UsageError for an unknown name.
+/// Checks single operations, the executor, and the training of `seed`, of a network that fuses only in part and of the
+/// autoencoders on MNIST. Throws UsageError for an unknown name.
 CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_executor, const CheckSettings& settings,
                       const CheckObserver& observer = {});
 
-/// The same for a device with several paths: each keeps the executor's promises and trains `seed`; the
-/// last trains the autoencoders.
+/// The same for a device with several paths: each keeps the executor's promises and trains all but the autoencoders,
+/// which the last trains.
 CheckReport run_check(DeviceOperations& operations, const std::vector<ExecutorPath>& paths,
                       const CheckSettings& settings, const CheckObserver& observer = {});
 

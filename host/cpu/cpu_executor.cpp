@@ -46,8 +46,8 @@ using Samples = std::span<const std::uint32_t>;
 
 constexpr std::int64_t divide_up(std::int64_t count, std::int64_t by) { return (count + by - 1) / by; }
 
-/// The parts of a mini-batch of `count` samples: of 8 samples or more, up to 16, so that as many threads are busy; a small
-/// mini-batch is cut into 4 where each gets 2 samples.
+/// The parts of a mini-batch of `count` samples: of 8 samples or more, up to 16, so that as many threads are busy; a
+/// small mini-batch is cut into 4 where each gets 2 samples.
 std::int64_t part_count(std::int64_t count) {
   const std::int64_t share = std::clamp<std::int64_t>(divide_up(count, 4), 2, 8);
   return std::min<std::int64_t>(16, divide_up(count, share));
