@@ -189,7 +189,7 @@ TEST(Trajectory, DriftIsADistance) {
 TEST(Check, KnowsItsNamesAndRefusesOthers) {
   const auto operations = make_reference_operations();
   const auto maker = [](const ExecutorSettings& settings) { return make_reference_executor(settings); };
-  EXPECT_EQ(check_names().size(), 27U);
+  EXPECT_EQ(check_names().size(), 28U);
   EXPECT_THROW(run_check(*operations, maker, {.names = {"conv3d"}}), UsageError);
 }
 
