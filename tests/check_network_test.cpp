@@ -103,7 +103,7 @@ TEST(NetworkCheck, FindsATiedGradientThroughOneUseAlone) {
                        .batch_size = 16};
   const NetworkReport report = check_network(run, [](ExecutorSettings settings) {
     settings.plan.operations.front().adds_to_weights_gradient = false;
-    return make_reference_executor(settings);
+    return make_cpu_executor(settings, 1);
   });
   EXPECT_GT(report.gradients[0].wrong, 0);
   EXPECT_FALSE(report.passed());
