@@ -117,7 +117,13 @@ __device__ __forceinline__ void finish_window(const FusedBlock& block, const Fus
   const int x = j * POOL + argmax % POOL;
   work.offsets[at] = static_cast<std::uint16_t>(y * block.pitch + x);
   if (block.data_filters_at >= 0) {
-    work.tap_offsets[at] = block.tap_offset(filter, y, x);
+    const int offset = block.tap_offset(filter, y, x);
+    work.tap_offsets[at] = offset;
+    if (filter == block.filters - 1) {
+      for (int behind = filter + 1; behind < block.delta_pitch; ++behind) {
+        work.tap_offsets[at - filter + behind] = offset;
+      }
+    }
   }
 }
 

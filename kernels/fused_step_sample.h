@@ -107,9 +107,6 @@ class SampleRunner {
     for (int i = thread_index(); i < shape.delta_floats; i += fused_threads) {
       work_.deltas[i] = 0.0F;  // those behind the last filter stay so
     }
-    for (int i = thread_index(); i < shape.tap_offsets; i += fused_threads) {
-      work_.tap_offsets[i] = 0;
-    }
     __syncthreads();  // load() looks values up
   }
 

@@ -24,16 +24,15 @@ inline constexpr int fused_threads = 512;
 ///   input       [channels][height][width], rows `pitch` apart, planes `plane` apart; the output likewise, which is the
 ///               next block's input
 ///   filters     [channels*taps][padded_filters]: the filters of a tap side by side, so that four of them are one load
-///   deltas      [windows][delta_pitch]: for each filter the gradient at the window's argmax; zero behind the last
-///   filter offsets     [windows][delta_pitch]: that position as an offset into a plane of the input
+///   deltas      [windows][delta_pitch]: for each filter the gradient at the window's argmax; zero behind the last one
+///   offsets     [windows][delta_pitch]: that position as an offset into a plane of the input
 ///
 /// and behind the first block, for the gradient of the input:
-///   data filters [filters][patch][patch][padded_channels]: the taps, behind pool - 1 rows and columns of zeros; the
-///   zeros
-///                before the next row or filter are also those behind this one
+///   data filters [filters][patch][patch][padded_channels]: the taps, behind pool - 1 rows and columns of zeros; those
+///                before the next row or filter are also the ones behind this one
 ///   tap offsets [windows][delta_pitch]: from filter 0 at the place of any pixel to this filter at the same place less
-///                the window's argmax, which is the tap that the gradient at this pixel takes; zero behind the last
-///                filter
+///                the window's argmax, which is the tap that the gradient at this pixel takes; behind the last filter
+///                as of that one
 struct FusedBlock {
   int channels;
   int height;

@@ -164,6 +164,29 @@ TEST(Bench, ReportsEveryOperationBesideTheReference) {
   EXPECT_LT(report.epochs[0].against->worst_error, 1e-5);
 }
 
+TEST(Bench, MeasuresAnEpochOnBothPathsUnlessToldWhich) {
+  BenchSettings settings = quick("cpu", "cpu");
+  settings.against.reset();
+  settings.names = {"epoch"};
+  const BenchReport both = run_bench(settings);
+  ASSERT_EQ(both.epochs.size(), 1U);
+  EXPECT_EQ(both.epochs[0].path.name, "fused");
+  ASSERT_TRUE(both.epochs[0].layered_seconds);
+  EXPECT_GT(*both.epochs[0].layered_seconds, 0);
+  EXPECT_DOUBLE_EQ(both.epochs[0].fused_speedup(), *both.epochs[0].layered_seconds / both.epochs[0].seconds);
+  const nlohmann::ordered_json json = to_json(both)["epochs"][0];
+  EXPECT_EQ(json["layered_seconds"], *both.epochs[0].layered_seconds);
+  EXPECT_EQ(json["fused_speedup"], both.epochs[0].fused_speedup());
+  for (const auto& [path, name] :
+       {std::pair(PathRequest::layered, "layered"), std::pair(PathRequest::fused, "fused")}) {
+    settings.device.path = path;
+    const BenchReport one = run_bench(settings);
+    EXPECT_EQ(one.epochs[0].path.name, name);
+    EXPECT_FALSE(one.epochs[0].layered_seconds) << name;
+    EXPECT_FALSE(to_json(one)["epochs"][0].contains("layered_seconds")) << name;
+  }
+}
+
 TEST(Bench, SeesWhatDevicesDoNotHaveInCommon) {
   // The same device twice gives the same bits, so whatever the comparison finds is between devices.
   BenchSettings settings = quick("cpu", "cpu");

@@ -41,6 +41,15 @@ TEST_F(CliBench, OneOperationInJson) {
   EXPECT_FALSE(result["operations"][1].contains("against"));
   ASSERT_EQ(result["epochs"].size(), 1U);
   EXPECT_EQ(result["epochs"][0]["batch_size"], 8);
+  EXPECT_GT(result["epochs"][0]["layered_seconds"], 0);
+}
+
+TEST_F(CliBench, AnEpochOnBothPathsIsOneLine) {
+  const std::string both = run(bench_arguments({"--operation", "epoch"})).out;
+  EXPECT_NE(both.find("steps run  layered  speed-up"), std::string::npos) << both;
+  const std::string one = run(bench_arguments({"--operation", "epoch", "--path", "layered"})).out;
+  EXPECT_NE(one.find("layered"), std::string::npos) << one;
+  EXPECT_EQ(one.find("speed-up"), std::string::npos) << one;
 }
 
 TEST_F(CliBench, BenchRefusesWhatThereIsNot) {

@@ -84,6 +84,19 @@ class KernelResources(unittest.TestCase):
         self.assertEqual(sources["step.cu"].threads["advance_kernel"], 1)
         self.assertEqual(sources["fused_step.cu"].threads["steps_kernel"], 512)
 
+    def test_the_fused_step_takes_what_its_plan_does(self):
+        source = resources.read_sources()["fused_step.cu"]
+
+        def described(function, architecture):
+            kernel = {"architecture": architecture, "registers": 64, "static_shared": 0, "spills": 0, "stack": 0}
+            return resources.describe(kernel, "fused_step.cu", f"{function}<AnyKind>", source)
+
+        self.assertEqual(described("steps_kernel", 90)["shared"], 119024)
+        self.assertEqual(described("steps_kernel", 90)["blocks"], 1)  # registers alone would allow 2
+        self.assertEqual(described("forward_kernel", 75)["shared"], 65040)
+        self.assertEqual(described("gradients_kernel", 89)["shared"], 99056)
+        self.assertEqual(described("update_kernel", 90)["shared"], 0)
+
     def test_local_memory_is_a_fault(self):
         kernel = {"file": "x.cu", "kernel": "x", "architecture": 90, "spills": 0, "stack": 0}
         with contextlib.redirect_stderr(io.StringIO()) as said:

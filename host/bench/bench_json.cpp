@@ -59,6 +59,10 @@ Json epoch_json(const EpochLine& line) {
                {"images_per_second", line.images_per_second()},
                {"measured_steps", line.measured_steps},
                {"path", describe(line.path)}};
+  if (line.layered_seconds) {
+    json["layered_seconds"] = *line.layered_seconds;
+    json["fused_speedup"] = line.fused_speedup();
+  }
   if (line.against) {
     json["against"] = {{"seconds", line.against->seconds},
                        {"speedup", line.against->speedup},

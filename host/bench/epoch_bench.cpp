@@ -83,6 +83,12 @@ EpochLine measure_epoch(const EpochCase& epoch, const EpochSettings& settings) {
                  .seconds = time.seconds * steps_per_epoch,
                  .measured_steps = time.steps,
                  .path = session.executor().path()};
+  if (settings.device.path == PathRequest::automatic && line.path.name == "fused") {
+    DeviceRequest layered = settings.device;
+    layered.path = PathRequest::layered;
+    TrainingSession layers = session_on(layered);
+    line.layered_seconds = time_steps(layers, most_steps, settings.most_seconds).seconds * steps_per_epoch;
+  }
   if (settings.against) {
     TrainingSession other = session_on(*settings.against);
     const StepTime other_time = time_steps(other, most_steps, settings.most_seconds);

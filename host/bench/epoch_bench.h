@@ -38,9 +38,13 @@ struct EpochLine {
   double seconds = 0;
   std::int64_t measured_steps = 0;  ///< those that were run; an epoch has more or fewer
   ExecutionPath path = {};          ///< how the device ran them
+  /// What it takes layer by layer, where the device chose another path and may choose.
+  std::optional<double> layered_seconds = {};
   std::optional<EpochComparison> against = {};
 
   [[nodiscard]] double images_per_second() const;
+  /// How many times as long the layered path takes; 0 where it was not measured.
+  [[nodiscard]] double fused_speedup() const { return layered_seconds.value_or(0) / seconds; }
 };
 
 /// The networks that ship at each batch size.
@@ -50,7 +54,7 @@ std::vector<EpochCase> epoch_cases(const std::vector<std::string>& networks,
 /// 16, 32, ... 1024.
 std::vector<std::int64_t> default_batch_sizes();
 
-/// Measures one of them.
+/// Measures one of them; on both paths where the device has both and is not told which.
 EpochLine measure_epoch(const EpochCase& epoch, const EpochSettings& settings);
 
 }  // namespace touchstone::bench

@@ -129,6 +129,12 @@ std::string epochs_text(const bench::BenchReport& report, const report::Style& s
   if (report.epochs.empty()) return "";
   std::vector<report::Column> columns = {
       {"an epoch of", Align::left}, {"path", Align::left}, {"batch"}, {"time"}, {"images/s"}, {"steps run"}};
+  const bool both_paths = std::any_of(report.epochs.begin(), report.epochs.end(),
+                                      [](const bench::EpochLine& line) { return line.layered_seconds.has_value(); });
+  if (both_paths) {
+    columns.push_back({"layered"});
+    columns.push_back({"speed-up"});
+  }
   add_comparison_columns(report, columns);
   report::Table table(columns);
   for (const bench::EpochLine& line : report.epochs) {
@@ -138,6 +144,10 @@ std::string epochs_text(const bench::BenchReport& report, const report::Style& s
                                       duration_text(line.seconds),
                                       report::group_digits(static_cast<std::int64_t>(line.images_per_second())),
                                       report::group_digits(line.measured_steps)};
+    if (both_paths) {
+      cells.push_back(line.layered_seconds ? duration_text(*line.layered_seconds) : "");
+      cells.push_back(line.layered_seconds ? ratio_text(line.fused_speedup()) : "");
+    }
     if (line.against) {
       cells.push_back(duration_text(line.against->seconds));
       cells.push_back(ratio_text(line.against->speedup));
