@@ -133,11 +133,11 @@ auto with_kind(const FusedStepShape& shape, const Use& use) {
         shape.block.begin(), shape.block.begin() + shape.blocks,
         [kernel, pool](const FusedBlock& block) { return block.kernel == kernel && block.pool == pool; });
   };
-  const bool in_order = shape.residency == FusedResidency::both;
-  if (in_order && all_are(5, 2)) {
+  const bool all_resident = shape.residency == FusedResidency::both;
+  if (all_resident && all_are(5, 2)) {
     return use(OneKind<5, 2, true>());
   }
-  if (in_order && all_are(3, 2)) {
+  if (all_resident && all_are(3, 2)) {
     return use(OneKind<3, 2, true>());
   }
   if (shape.residency == FusedResidency::packed && all_are(5, 2)) {
