@@ -194,17 +194,17 @@ std::vector<float> CudaExecutor::logits(Split split, Samples samples) {
     const ProfilerRange range("logits");
     begin_run(samples, {});
     const auto count = static_cast<std::int64_t>(samples.size());
-    const Buffer<float> logits(*allocator_, count * settings_.plan.classes, "the logits");
+    const Buffer<float> logits(*allocator_, count * settings_.plan.output_count, "the logits");
     fused_->queue_forward(run_tensors(split), count, logits.data());
     std::vector<float> values = download(logits.data(), static_cast<std::size_t>(logits.count()), stream_.get());
     finish();
     return values;
   }
-  return activations(split, samples, tensors_->pass.logits(), settings_.plan.classes);
+  return activations(split, samples, tensors_->pass.logits(), settings_.plan.output_count);
 }
 
 std::vector<float> CudaExecutor::codes(Split split, Samples samples) {
-  const std::size_t index = code_operation(settings_.plan);
+  const std::size_t index = settings_.plan.code_operation;
   return activations(split, samples, tensors_->pass.input_of(index), settings_.plan.operations[index].input_count);
 }
 

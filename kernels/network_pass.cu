@@ -194,7 +194,7 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, std::int64_t batch_size, All
     }
     workspace = std::max(workspace, largest_workspace(operation, batch_size));
   }
-  grad_logits_ = Buffer<float>(allocator, batch_size * plan.classes, "the logits' gradient");
+  grad_logits_ = Buffer<float>(allocator, batch_size * plan.output_count, "the logits' gradient");
   grad_even_ = Buffer<float>(allocator, gradient_floats[0], "the gradients between layers");
   grad_odd_ = Buffer<float>(allocator, gradient_floats[1], "the gradients between layers");
   workspace_ = Buffer<float>(allocator, workspace, "the filter gradients' parts");

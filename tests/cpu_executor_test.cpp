@@ -46,6 +46,7 @@ class PlanBuilder {
                 .output_count = shape.count});
   }
   PlanBuilder& add(const DenseShape& shape) {
+    plan_.output_count = shape.out_features;
     plan_.classes = shape.out_features;
     return add({.layer = "dense",
                 .shape = shape,

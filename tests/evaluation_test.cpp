@@ -90,10 +90,6 @@ TEST_P(EvaluationOn, CodesAreTheInputOfTheLastDenseLayer) {
   }
 }
 
-TEST(Codes, NeedADenseLayer) {
-  EXPECT_THAT(test::error_message([] { code_operation(ExecutionPlan{}); }), HasSubstr("no dense layer"));
-}
-
 INSTANTIATE_TEST_SUITE_P(Devices, EvaluationOn, ::testing::Values("cpu", "emulated", "reference"),
                          [](const auto& parameter) { return parameter.param; });
 

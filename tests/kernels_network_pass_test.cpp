@@ -109,14 +109,14 @@ class Pass {
   Results run(std::int64_t batch, OperationRecorder* recorder = nullptr) {
     upload(parameters_.data(), plan_.parameter_floats, 0.5, 1);
     upload(pass_.images(), batch * plan_.input_count, 1.0, 2);
-    upload(pass_.grad_logits(), batch * plan_.classes, 1.0, 3);
+    upload(pass_.grad_logits(), batch * plan_.output_count, 1.0, 3);
     upload(gradients_.data(), plan_.parameter_floats, 0.0, 4);
     pass_.forward(batch, parameters_.data(), blas_.get(), stream_.get(), recorder);
     pass_.backward(batch, parameters_.data(), gradients_.data(), blas_.get(), stream_.get(), recorder);
     backend::check(cudaStreamSynchronize(stream_.get()), "cudaStreamSynchronize");
     allocator_.verify();
-    const std::size_t code = code_operation(plan_);
-    return {download(pass_.logits(), batch * plan_.classes),
+    const std::size_t code = plan_.code_operation;
+    return {download(pass_.logits(), batch * plan_.output_count),
             download(pass_.input_of(code), batch * plan_.operations[code].input_count),
             download(gradients_.data(), plan_.parameter_floats)};
   }

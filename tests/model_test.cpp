@@ -152,5 +152,17 @@ TEST(InitialParameters, NormalSchemesHaveTheSameDeviation) {
   EXPECT_GT(largest_of(weights(parameters, dense)), 3.0 * std::sqrt(2.0 / 1024.0));  // it has tails
 }
 
+TEST(Model, ATiedLayerSavesItsBiasAlone) {
+  const test::TemporaryDirectory directory;
+  const Network network = Network::named("autoencoder-tied");
+  const Model model{network, {0.1307, 0.3081}, initial_parameters(network, 3)};
+  model.save(directory / "m.safetensors");
+  const Safetensors contents = Safetensors::load(directory / "m.safetensors");
+  ASSERT_EQ(contents.tensors.size(), 3U);
+  EXPECT_EQ(contents.tensors.at("encoder.weight").shape_text(), "[32, 784]");
+  EXPECT_EQ(contents.tensors.at("decoder.bias").shape_text(), "[784]");
+  EXPECT_EQ(Model::load(directory / "m.safetensors").parameters, model.parameters);
+}
+
 }  // namespace
 }  // namespace touchstone

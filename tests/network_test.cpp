@@ -206,5 +206,87 @@ TEST(Network, FindsByNameOrFile) {
   EXPECT_THAT(error_message([&] { Network::load(directory.path()); }), HasSubstr("cannot read"));
 }
 
+/// An autoencoder of 2x3 images whose code has 4 values, with `decoder` as the keys of its last layer.
+std::string small_autoencoder(const std::string& decoder) {
+  return R"(
+name = "n"
+input = [1, 2, 3]
+loss = "half-squared-error"
+[[layers]]
+type = "flatten"
+[[layers]]
+name = "code"
+type = "dense"
+units = 4
+[[layers]]
+type = "dense"
+)" + decoder +
+         "\n";
+}
+
+TEST(Network, TheAutoencodersThatShip) {
+  const Network untied = Network::named("autoencoder");
+  EXPECT_EQ(untied.loss(), Loss::half_squared_error);
+  EXPECT_TRUE(untied.is_autoencoder());
+  EXPECT_EQ(untied.output_count(), 784);
+  EXPECT_EQ(untied.classes(), 0);
+  EXPECT_EQ(untied.parameter_count(), 32 * 784 + 32 + 784 * 32 + 784);
+  EXPECT_EQ(untied.layers()[untied.code_layer()].name, "encoder");
+  const Network tied = Network::named("autoencoder-tied");
+  EXPECT_EQ(tied.parameter_count(), 32 * 784 + 32 + 784);
+  EXPECT_EQ(tied.multiply_adds(), untied.multiply_adds());
+  EXPECT_EQ(std::get<DenseLayer>(tied.layers().back().kind).tied_to, "encoder");
+  EXPECT_EQ(tied.output_count(), 784);
+}
+
+TEST(Network, AClassifiersCodeIsWhatItsLastLayerReads) {
+  const Network seed = Network::named("seed");
+  EXPECT_EQ(seed.loss(), Loss::softmax_cross_entropy);
+  EXPECT_FALSE(seed.is_autoencoder());
+  EXPECT_EQ(seed.code_layer(), seed.layers().size() - 2);
+}
+
+TEST(Network, AnAutoencodersCodeIsTheFirstNarrowestOutput) {
+  const Network network = Network::parse(R"(
+name = "n"
+input = [1, 2, 3]
+loss = "half-squared-error"
+layers = [{type = "flatten"}, {type = "dense", units = 5}, {type = "dense", units = 2}, {type = "sigmoid"},
+          {type = "dense", units = 6}]
+)",
+                                         "n.toml");
+  EXPECT_EQ(network.code_layer(), 2U);
+}
+
+TEST(Network, AnAutoencoderPutsOutWhatItTakes) {
+  EXPECT_THAT(
+      parse_error(small_autoencoder("units = 5")),
+      HasSubstr("layer 3 (dense2): the last layer must be dense with a unit for each element of the input (6) for "
+                "the loss half-squared-error; its output is [5]"));
+  EXPECT_THAT(parse_error("name = \"n\"\nloss = \"squared\"\n"), HasSubstr("\"half-squared-error\""));
+}
+
+TEST(Network, TiedLayersFollowTheirOwners) {
+  const Network network = Network::parse(small_autoencoder("tied_to = \"code\"\nunits = 6"), "n.toml");
+  EXPECT_EQ(network.layers().back().parameters, 6);
+  EXPECT_EQ(network.layers().back().multiply_adds, 24);
+  EXPECT_EQ(Network::parse(small_autoencoder("tied_to = \"code\""), "n.toml").output_count(), 6);
+}
+
+TEST(Network, RefusesTiesThatCannotBe) {
+  const auto error = [](const std::string& decoder) { return parse_error(small_autoencoder(decoder)); };
+  EXPECT_THAT(
+      error("tied_to = \"coda\""),
+      HasSubstr("layer 3 (dense2): `tied_to`: expected the name of a dense layer before this one, not \"coda\"; "
+                "did you mean `code`?"));
+  EXPECT_THAT(error("tied_to = \"dense2\""), HasSubstr("a dense layer before this one, not \"dense2\""));
+  EXPECT_THAT(error("tied_to = \"flatten1\""), HasSubstr("expected a dense layer; \"flatten1\" is none"));
+  EXPECT_THAT(error("tied_to = \"code\"\nunits = 5"), HasSubstr("`units`: expected 6, the inputs of \"code\""));
+  EXPECT_THAT(error("units = 6\n[[layers]]\ntype = \"dense\"\ntied_to = \"code\""),
+              HasSubstr("`tied_to`: expected an input of shape [4], as \"code\" puts out, not [6]"));
+  EXPECT_THAT(error("tied_to = \"code\"\n[[layers]]\ntype = \"dense\"\ntied_to = \"dense2\""),
+              HasSubstr("weights of its own; \"dense2\" is tied to \"code\""));
+}
+
 }  // namespace
 }  // namespace touchstone

@@ -26,7 +26,9 @@ class PlanBuilder {
   }
   [[nodiscard]] ExecutionPlan plan() const {
     ExecutionPlan plan = plan_;
+    plan.output_count = count_;
     plan.classes = count_;
+    plan.code_operation = plan.operations.size() - 1;
     return plan;
   }
 

@@ -35,7 +35,7 @@ TEST(Plan, EachOperationReadsWhatTheOneBeforeWrites) {
       EXPECT_EQ(operation.input_count, count) << name << " " << operation.layer;
       count = operation.output_count;
     }
-    EXPECT_EQ(count, plan.classes);
+    EXPECT_EQ(count, plan.output_count);
   }
 }
 
@@ -69,6 +69,41 @@ TEST(Plan, ParametersAreAlignedAndDoNotOverlap) {
   }
   EXPECT_GE(plan.parameter_floats, end);
   EXPECT_LT(plan.parameter_floats, end + parameter_alignment);
+}
+
+TEST(Plan, ATiedLayerHasTheOthersWeightsAndABiasOfItsOwn) {
+  const ExecutionPlan plan = make_plan(Network::named("autoencoder-tied"));
+  ASSERT_EQ(plan.operations.size(), 2U);
+  const Operation& encoder = plan.operations[0];
+  const Operation& decoder = plan.operations[1];
+  EXPECT_EQ(std::get<DenseShape>(decoder.shape),
+            (DenseShape{.in_features = 32, .out_features = 784, .transposed_weights = true}));
+  EXPECT_EQ(decoder.parameters.weights, encoder.parameters.weights);
+  EXPECT_EQ(decoder.parameters.weights_count, 0);
+  EXPECT_EQ(decoder.parameters.bias_count, 784);
+  EXPECT_TRUE(encoder.adds_to_weights_gradient);
+  EXPECT_FALSE(decoder.adds_to_weights_gradient);
+  EXPECT_EQ(plan.parameter_floats, 32 * 784 + 32 + 784);
+}
+
+TEST(Plan, OfSeveralTiedLayersOnlyTheLastDoesNotAdd) {
+  const Network network = Network::parse(R"(
+name = "n"
+input = [1, 1, 6]
+loss = "half-squared-error"
+layers = [{type = "flatten"}, {type = "dense", units = 4, name = "a"}, {type = "dense", tied_to = "a"},
+          {type = "dense", units = 4, name = "b"}, {type = "dense", tied_to = "a"}]
+)",
+                                         "n.toml");
+  const ExecutionPlan plan = make_plan(network);
+  std::vector<bool> adds;
+  for (const Operation& operation : plan.operations) adds.push_back(operation.adds_to_weights_gradient);
+  EXPECT_EQ(adds, (std::vector<bool>{true, true, false, false}));
+}
+
+TEST(Plan, TheCodeIsWhatTheCodeLayerPutsOut) {
+  EXPECT_EQ(make_plan(Network::named("seed")).code_operation, 6U);
+  EXPECT_EQ(make_plan(Network::named("autoencoder")).code_operation, 1U);
 }
 
 }  // namespace

@@ -144,12 +144,12 @@ class CpuExecutor final : public Executor {
   }
 
   std::vector<float> logits(Split split, Samples samples) override {
-    return activations(split, samples, settings_.plan.classes,
+    return activations(split, samples, settings_.plan.output_count,
                        [](const cpu::NetworkPass& /*pass*/, const float* logits) { return logits; });
   }
 
   std::vector<float> codes(Split split, Samples samples) override {
-    const std::int64_t size = settings_.plan.operations[code_operation(settings_.plan)].input_count;
+    const std::int64_t size = settings_.plan.operations[settings_.plan.code_operation].input_count;
     return activations(split, samples, size,
                        [](const cpu::NetworkPass& pass, const float* /*logits*/) { return pass.codes(); });
   }

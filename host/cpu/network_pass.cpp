@@ -51,8 +51,8 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, const NetworkParameters& net
     : network_(network),
       stages_(network.operations().size()),
       first_with_parameters_(stages_.size()),
-      code_stage_(stages_.size()),
-      logits_(to_size(capacity * plan.classes)),
+      code_stage_(0),
+      logits_(to_size(capacity * plan.output_count)),
       labels_(to_size(capacity)) {
   std::size_t largest = logits_.size();
   std::int64_t most_parameters = 0;
@@ -72,7 +72,7 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, const NetworkParameters& net
     } else if (std::holds_alternative<MaxpoolShape>(stage.operation->shape)) {
       stage.argmax.resize(to_size(capacity * stage.operation->output_count));
     }
-    if (std::holds_alternative<DenseShape>(stage.operation->shape)) {
+    if (stage.operation->first == plan.code_operation) {
       code_stage_ = i;
     }
     const ParameterSlot& slot = stage.operation->parameters;

@@ -34,7 +34,7 @@ class NetworkPass {
   /// layout are those that the network has prepared.
   const float* forward(const float* parameters, std::int64_t batch);
 
-  /// The codes of the group that forward() has last taken through: see code_operation().
+  /// The codes of the group that forward() has last taken through: see ExecutionPlan::code_operation.
   [[nodiscard]] const float* codes() const { return stages_[code_stage_].input.data(); }
 
   /// Whom to tell of each operation; nullptr: nobody.
@@ -79,7 +79,7 @@ class NetworkPass {
   const NetworkParameters& network_;
   std::vector<Stage> stages_;
   std::size_t first_with_parameters_;  // an index into the stages; their number where there is none
-  std::size_t code_stage_;             // an index into the stages; their number without a dense one
+  std::size_t code_stage_;             // an index into the stages
   AlignedVector<float> logits_;
   AlignedVector<float> gradient_;  // by the output of the operation at hand
   AlignedVector<float> grad_input_;

@@ -39,7 +39,9 @@ struct Feature {
 /// Reads one [[layers]] table and infers what the layer makes of its input.
 class LayerParser {
  public:
-  LayerParser(TomlReader& reader, Layer& layer, const Feature& input) : reader_(reader), layer_(layer), input_(input) {}
+  /// `earlier`: the layers before it.
+  LayerParser(TomlReader& reader, Layer& layer, const Feature& input, const std::vector<Layer>& earlier)
+      : reader_(reader), layer_(layer), input_(input), earlier_(earlier) {}
 
   Feature parse(std::size_t type) {
     const Feature output = parse_kind(type);
@@ -113,17 +115,55 @@ class LayerParser {
 
   Feature dense() {
     DenseLayer dense;
-    dense.units = bounded("units", reader_.integer("units", 1));
-    layer_.kind = dense;
     const std::int64_t features = input_.shape.count();
     if (!input_.flat) {
       reader_.fail("type", fmt::format("expected a flat input of shape [{}], not {}: put a flatten layer before it",
                                        features, input_.text()));
     }
+    reader_.maybe("tied_to", dense.tied_to);
+    const bool tied = reader_.has("tied_to");
+    dense.units = tied ? tied_units(dense.tied_to) : bounded("units", reader_.integer("units", 1));
+    layer_.kind = dense;
     check_size("weights", {dense.units, features});
-    layer_.parameters = dense.units * (features + 1);
+    layer_.parameters = tied ? dense.units : dense.units * (features + 1);
     layer_.multiply_adds = dense.units * features;
     return {{dense.units, 1, 1}, true};
+  }
+
+  /// The units of a dense layer that has the weights of the layer `name`, transposed.
+  std::int64_t tied_units(const std::string& name) {
+    const Layer& owner = layer_tied_to(name);
+    const std::int64_t outputs = owner.output.count();
+    if (input_.shape.count() != outputs) {
+      reader_.fail("tied_to", fmt::format("expected an input of shape [{}], as \"{}\" puts out, not {}", outputs, name,
+                                          input_.text()));
+    }
+    const std::int64_t units = owner.input.count();
+    std::int64_t given = units;
+    reader_.maybe("units", given, 1);
+    if (given != units) {
+      reader_.fail("units",
+                   fmt::format("expected {}, the inputs of \"{}\", to which it is tied, not {}", units, name, given));
+    }
+    return units;
+  }
+
+  const Layer& layer_tied_to(const std::string& name) const {
+    std::vector<std::string> candidates;
+    for (const Layer& layer : earlier_) {
+      const auto* dense = std::get_if<DenseLayer>(&layer.kind);
+      if (layer.name == name && dense == nullptr) {
+        reader_.fail("tied_to", fmt::format("expected a dense layer; \"{}\" is none", name));
+      }
+      if (layer.name == name && !dense->tied_to.empty()) {
+        reader_.fail("tied_to", fmt::format("expected a dense layer with weights of its own; \"{}\" is tied to \"{}\"",
+                                            name, dense->tied_to));
+      }
+      if (layer.name == name) return layer;
+      if (dense != nullptr) candidates.push_back(layer.name);
+    }
+    reader_.fail("tied_to", fmt::format("expected the name of a dense layer before this one, not \"{}\"{}", name,
+                                        did_you_mean(name, candidates)));
   }
 
   /// The output of a layer whose windows slide over its input.
@@ -162,10 +202,12 @@ class LayerParser {
   TomlReader& reader_;
   Layer& layer_;
   Feature input_;
+  const std::vector<Layer>& earlier_;
 };
 
 const std::vector<std::string> layer_types = {"conv2d", "sigmoid", "maxpool2d", "flatten", "dense"};
 const std::vector<std::string> layer_name_stems = {"conv", "sigmoid", "pool", "flatten", "dense"};
+const std::vector<std::string> loss_names = {"softmax-cross-entropy", "half-squared-error"};
 const std::vector<std::string> scheme_names = {"glorot-uniform", "glorot-normal", "he-uniform", "he-normal"};
 
 ImageShape parse_input(TomlReader& reader) {
@@ -198,16 +240,25 @@ std::vector<Layer> parse_layers(TomlReader& network, const ImageShape& input, st
           std::any_of(layers.begin(), layers.end(), [&](const Layer& other) { return other.name == layer.name; });
       if (taken || layer.name.empty()) reader.fail("name", fmt::format("\"{}\" is empty or taken already", layer.name));
     }
-    feature = LayerParser(reader, layer, feature).parse(type);
+    feature = LayerParser(reader, layer, feature, layers).parse(type);
     layers.push_back(std::move(layer));
   }
-  const Layer& last = layers.back();
-  if (!std::holds_alternative<DenseLayer>(last.kind) || last.output.channels > most_classes) {
-    throw Error(fmt::format(
-        "{}: layer {} ({}): the last layer must be dense with a unit for each class (at most {}); its output is {}",
-        origin, layers.size(), last.name, most_classes, feature.text()));
-  }
   return layers;
+}
+
+/// Throws Error unless the last layer puts out what the loss takes.
+void check_output(const Network& network, std::string_view origin) {
+  const Layer& last = network.layers().back();
+  const std::int64_t outputs = network.output_count();
+  const std::int64_t inputs = network.input().count();
+  const bool fits = network.is_autoencoder() ? outputs == inputs : outputs <= most_classes;
+  if (std::holds_alternative<DenseLayer>(last.kind) && fits) return;
+  const std::string expected =
+      network.is_autoencoder()
+          ? fmt::format("a unit for each element of the input ({}) for the loss half-squared-error", inputs)
+          : fmt::format("a unit for each class (at most {})", most_classes);
+  throw Error(fmt::format("{}: layer {} ({}): the last layer must be dense with {}; its output is {}", origin,
+                          network.layers().size(), last.name, expected, Feature{last.output, last.output_flat}.text()));
 }
 
 Initialisation parse_initialisation(TomlReader& network, std::string_view origin) {
@@ -263,6 +314,8 @@ void TrainingRecipe::validate() const {
   optimizer.validate();
 }
 
+std::string_view to_string(Loss loss) { return loss_names[static_cast<std::size_t>(loss)]; }
+
 Network Network::parse(std::string_view toml, std::string_view origin) {
   const toml::table document = parse_toml(toml, origin);
   TomlReader reader(document, std::string(origin), "network");
@@ -270,8 +323,10 @@ Network Network::parse(std::string_view toml, std::string_view origin) {
   network.toml_ = toml;
   network.name_ = reader.string("name");
   reader.maybe("description", network.description_);
+  if (reader.has("loss")) network.loss_ = static_cast<Loss>(reader.choice("loss", loss_names));
   network.input_ = parse_input(reader);
   network.layers_ = parse_layers(reader, network.input_, origin);
+  check_output(network, origin);
   network.initialisation_ = parse_initialisation(reader, origin);
   network.recipe_ = parse_recipe(reader, origin);
   reader.finish();
@@ -310,6 +365,15 @@ std::vector<std::string> Network::names() {
   std::transform(embedded_networks.begin(), embedded_networks.end(), std::back_inserter(names),
                  [](const EmbeddedNetwork& network) { return std::string(network.name); });
   return names;
+}
+
+std::size_t Network::code_layer() const {
+  const auto last = std::prev(layers_.end());
+  if (!is_autoencoder()) return layers_.size() - 2;
+  const auto narrowest = std::min_element(layers_.begin(), last, [](const Layer& left, const Layer& right) {
+    return left.output.count() < right.output.count();
+  });
+  return static_cast<std::size_t>(narrowest - layers_.begin());
 }
 
 std::int64_t Network::parameter_count() const {

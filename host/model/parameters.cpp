@@ -38,6 +38,15 @@ bool sigmoid_follows(const ExecutionPlan& plan, std::size_t index) {
   return index < plan.operations.size() && std::holds_alternative<SigmoidShape>(plan.operations[index].shape);
 }
 
+/// The shape of an operation's weights, as PyTorch has it.
+std::vector<std::int64_t> weights_shape(const Operation& operation) {
+  if (const auto* conv = std::get_if<Conv2dShape>(&operation.shape)) {
+    return {conv->filters, conv->channels, conv->kernel_h, conv->kernel_w};
+  }
+  const auto& dense = std::get<DenseShape>(operation.shape);
+  return {dense.out_features, dense.in_features};
+}
+
 /// Value `index` of the stream: uniform in [-1, 1).
 double symmetric_uniform(std::uint64_t seed, std::uint32_t stream, std::uint64_t index) {
   return 2.0 * static_cast<double>(uniform_float(random_word(seed, RandomPurpose::initialisation, stream, index))) -
@@ -65,18 +74,21 @@ std::vector<float> initial_parameters(const Network& network, std::uint64_t seed
   std::uint32_t stream = 0;
   for (std::size_t i = 0; i < plan.operations.size(); ++i) {
     const ParameterSlot& slot = plan.operations[i].parameters;
-    if (slot.weights_count == 0) continue;
+    const bool has_bias = slot.bias_count > 0;  // a tensor of its own, drawn as zeros
+    const bool has_weights = slot.weights_count > 0;
+    const std::uint32_t weights_stream = stream;
+    stream += (has_weights ? 1 : 0) + (has_bias ? 1 : 0);
+    if (!has_weights) continue;
     const Fan fans = fan(plan.operations[i]);
     const double gain = initialisation.gain.value_or(sigmoid_follows(plan, i) ? 4.0 : 1.0);
     const double limit = gain * std::sqrt(6.0 / (glorot ? fans.in + fans.out : fans.in));
     const double deviation = limit / std::sqrt(3.0);  // of a uniform number within +-limit
     for (std::int64_t k = 0; k < slot.weights_count; ++k) {
       const auto index = static_cast<std::uint64_t>(k);
-      const double value =
-          uniform ? limit * symmetric_uniform(seed, stream, index) : deviation * normal(seed, stream, index);
+      const double value = uniform ? limit * symmetric_uniform(seed, weights_stream, index)
+                                   : deviation * normal(seed, weights_stream, index);
       parameters[static_cast<std::size_t>(slot.weights + k)] = static_cast<float>(value);
     }
-    stream += 2;  // weight and bias: the bias is a tensor of its own, drawn as zeros
   }
   return parameters;
 }
@@ -85,16 +97,12 @@ std::vector<ParameterTensor> parameter_tensors(const Network& network) {
   std::vector<ParameterTensor> tensors;
   for (const Operation& operation : make_plan(network).operations) {
     const ParameterSlot& slot = operation.parameters;
-    if (slot.weights_count == 0) continue;
-    std::vector<std::int64_t> shape;
-    if (const auto* conv = std::get_if<Conv2dShape>(&operation.shape)) {
-      shape = {conv->filters, conv->channels, conv->kernel_h, conv->kernel_w};
-    } else {
-      const auto& dense = std::get<DenseShape>(operation.shape);
-      shape = {dense.out_features, dense.in_features};
+    if (slot.weights_count > 0) {
+      tensors.push_back({operation.layer + ".weight", weights_shape(operation), slot.weights, slot.weights_count});
     }
-    tensors.push_back({operation.layer + ".weight", shape, slot.weights, slot.weights_count});
-    tensors.push_back({operation.layer + ".bias", {slot.bias_count}, slot.bias, slot.bias_count});
+    if (slot.bias_count > 0) {
+      tensors.push_back({operation.layer + ".bias", {slot.bias_count}, slot.bias, slot.bias_count});
+    }
   }
   return tensors;
 }

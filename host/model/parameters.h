@@ -21,7 +21,7 @@ struct ParameterTensor {
   std::int64_t count = 0;
 };
 
-/// All parameter tensors in plan order: each layer's weight, then its bias.
+/// All parameter tensors in plan order: each layer's weight, then its bias. A tied layer has only its bias.
 std::vector<ParameterTensor> parameter_tensors(const Network& network);
 
 /// Cuts a flat vector into tensors, each named `prefix` + its name.

@@ -3,6 +3,7 @@
 
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include "touchstone/network.h"
 
@@ -14,10 +15,14 @@ class PlanBuilder {
  public:
   explicit PlanBuilder(const Network& network) {
     plan_.input_count = network.input().count();
+    plan_.loss = network.loss();
+    plan_.output_count = network.output_count();
     plan_.classes = network.classes();
-    for (const Layer& layer : network.layers()) {
-      layer_ = &layer;
-      std::visit([this](const auto& kind) { add(kind); }, layer.kind);
+    const std::vector<Layer>& layers = network.layers();
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      layer_ = &layers[i];
+      std::visit([this](const auto& kind) { add(kind); }, layer_->kind);
+      if (i == network.code_layer()) plan_.code_operation = plan_.operations.size();
     }
   }
 
@@ -67,9 +72,26 @@ class PlanBuilder {
   void add(const FlattenLayer&) {}
 
   void add(const DenseLayer& dense) {
-    const DenseShape shape{.in_features = layer_->input.count(), .out_features = dense.units};
-    append({layer_->name, shape, reserve(shape.weights_count(), shape.out_features), shape.in_features,
-            shape.out_features});
+    const bool tied = !dense.tied_to.empty();
+    const DenseShape shape{
+        .in_features = layer_->input.count(), .out_features = dense.units, .transposed_weights = tied};
+    ParameterSlot slot = reserve(tied ? 0 : shape.weights_count(), shape.out_features);
+    if (tied) slot.weights = share_weights(dense.tied_to);
+    append({layer_->name, shape, slot, shape.in_features, shape.out_features});
+  }
+
+  /// Where the weights of the layer `owner` stand, which the operation about to be added shares.
+  std::int64_t share_weights(const std::string& owner) {
+    std::int64_t weights = 0;
+    for (Operation& operation : plan_.operations) {
+      if (operation.layer == owner) weights = operation.parameters.weights;
+    }
+    // Backwards, the last of those that share comes first: it alone does not add.
+    for (Operation& operation : plan_.operations) {
+      const auto* dense = std::get_if<DenseShape>(&operation.shape);
+      if (dense != nullptr && operation.parameters.weights == weights) operation.adds_to_weights_gradient = true;
+    }
+    return weights;
   }
 
   void append(Operation operation) { plan_.operations.push_back(std::move(operation)); }

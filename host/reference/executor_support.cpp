@@ -81,15 +81,6 @@ void require_parameter_count(std::string_view what, std::size_t count, const Exe
 
 std::string_view to_string(Split split) { return split == Split::training ? "training" : "test"; }
 
-std::size_t code_operation(const ExecutionPlan& plan) {
-  for (std::size_t o = plan.operations.size(); o-- > 0;) {
-    if (std::holds_alternative<DenseShape>(plan.operations[o].shape)) {
-      return o;
-    }
-  }
-  throw Error("the network has no dense layer, and a sample's code is the input of the last one");
-}
-
 void validate(const ExecutorSettings& settings) {
   settings.optimizer.validate();
   if (settings.batch_size < 1) {
@@ -130,7 +121,9 @@ std::span<const std::uint32_t> batch_of(std::span<const std::uint32_t> samples, 
 void UploadedImages::upload(const ExecutionPlan& plan, Split split, SharedImageSet images) {
   require_image_size(plan, split, images->shape);
   require_complete(split, *images);
-  require_labels(split, *images, plan.classes);
+  if (plan.loss == Loss::softmax_cross_entropy) {
+    require_labels(split, *images, plan.classes);
+  }
   sets_.at(static_cast<std::size_t>(split)) = std::move(images);
 }
 

@@ -92,7 +92,7 @@ class ReferenceExecutor final : public Executor {
   }
 
   std::vector<float> codes(Split split, Samples samples) override {
-    return activations(split, samples, code_operation(settings_.plan));
+    return activations(split, samples, settings_.plan.code_operation);
   }
 
   std::vector<double> gradients(Samples samples) override {

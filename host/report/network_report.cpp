@@ -37,7 +37,10 @@ struct LayerWords {
     return "maxpool2d " + window_text(layer.kernel, layer.stride, layer.padding, layer.kernel);
   }
   std::string operator()(const FlattenLayer& /*layer*/) const { return "flatten"; }
-  std::string operator()(const DenseLayer& layer) const { return fmt::format("dense, {} units", layer.units); }
+  std::string operator()(const DenseLayer& layer) const {
+    return fmt::format("dense, {} units", layer.units) +
+           (layer.tied_to.empty() ? "" : fmt::format(", tied to {}", layer.tied_to));
+  }
 };
 
 std::string output_text(const Layer& layer) {
@@ -112,6 +115,11 @@ std::string network_text(const Network& network, const Style& style) {
   std::string text = style.bold(network.name());
   if (!network.description().empty()) text += "  " + network.description();
   text += fmt::format("\ninput      {} (channels, height, width)\n", shape_text(network.input()));
+  if (network.is_autoencoder()) {
+    const Layer& code = network.layers()[network.code_layer()];
+    text += fmt::format("loss       {}\ncode       {} values, the output of {}\n", to_string(network.loss()),
+                        code.output.count(), code.name);
+  }
   text += fmt::format("training   {}\noptimizer  {}\n\n", schedule_text(network.recipe()),
                       optimizer_text(network.recipe()));
 
@@ -138,7 +146,10 @@ nlohmann::ordered_json network_json(const Network& network) {
   json["name"] = network.name();
   json["description"] = network.description();
   json["input"] = Json::array({network.input().channels, network.input().height, network.input().width});
-  json["classes"] = network.classes();
+  json["loss"] = to_string(network.loss());
+  if (!network.is_autoencoder()) json["classes"] = network.classes();
+  json["code"] = {{"layer", network.layers()[network.code_layer()].name},
+                  {"size", network.layers()[network.code_layer()].output.count()}};
   json["parameters"] = network.parameter_count();
   json["multiply_adds"] = network.multiply_adds();
   json["parameter_bytes"] = network.parameter_count() * bytes_per_value;

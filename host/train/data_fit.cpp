@@ -20,6 +20,7 @@ void check_fit(const Network& network, const ImageSet& images, std::string_view 
     throw Error(fmt::format("the {} images are {} (channels x height x width); the network `{}` takes {}", which,
                             text(images.shape), network.name(), text(network.input())));
   }
+  if (network.is_autoencoder()) return;
   const auto large = std::find_if(images.labels.begin(), images.labels.end(),
                                   [&](std::uint8_t label) { return label >= network.classes(); });
   if (large != images.labels.end()) {

@@ -6,7 +6,10 @@
 #include <numeric>
 #include <span>
 
+#include <fmt/format.h>
+
 #include "host/train/data_fit.h"
+#include "touchstone/error.h"
 #include "touchstone/plan.h"
 #include "touchstone/softmax_cross_entropy.h"
 #include "touchstone/training.h"
@@ -79,7 +82,7 @@ Evaluation evaluate(const Model& model, const SharedImageSet& images, const Devi
 Codes encode(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
   check_fit(model.network, *images, "test");
   const ExecutionPlan plan = make_plan(model.network);
-  Codes codes{.count = images->count, .size = plan.operations[code_operation(plan)].input_count, .values = {}};
+  Codes codes{.count = images->count, .size = plan.operations[plan.code_operation].input_count, .values = {}};
   const std::unique_ptr<Executor> executor = make_tester(model, images, device);
   codes.values.reserve(static_cast<std::size_t>(codes.count * codes.size));
   for (std::int64_t begin = 0; begin < images->count; begin += slice) {
@@ -91,6 +94,12 @@ Codes encode(const Model& model, const SharedImageSet& images, const DeviceReque
 
 std::vector<std::vector<double>> predict(const Model& model, const SharedImageSet& images,
                                          const DeviceRequest& device) {
+  if (model.network.is_autoencoder()) {
+    throw Error(
+        fmt::format("the network `{}` is an autoencoder, which reconstructs images and knows no classes; "
+                    "`touchstone reconstruct` shows what it makes of them",
+                    model.network.name()));
+  }
   std::vector<std::vector<double>> probabilities(static_cast<std::size_t>(images->count));
   const SoftmaxCrossEntropyShape shape{.batch = 1, .classes = model.network.classes()};
   for_each_logits(model, images, device, [&](std::uint32_t index, const std::vector<double>& logits) {

@@ -8,10 +8,14 @@ namespace touchstone {
 /// The geometry of a dense (fully connected) layer: input [N,in], weights [out,in], bias [out], output [N,out]:
 ///
 ///   output[n,o] = bias[o] + sum over i of input[n,i] * weights[o,i]
+///
+/// With transposed_weights they stand as [in,out], those of another layer with its input and output swapped: what
+/// stands here and below as weights[o,i] is then at i*out + o. The same goes for their gradient.
 struct DenseShape {
   std::int64_t batch = 1;
   std::int64_t in_features = 1;
   std::int64_t out_features = 1;
+  bool transposed_weights = false;
 
   [[nodiscard]] constexpr std::int64_t input_count() const { return batch * in_features; }
   [[nodiscard]] constexpr std::int64_t weights_count() const { return out_features * in_features; }

@@ -86,8 +86,8 @@ class Executor {
   /// Tells profilers that an epoch begins; its range lasts until the next begins or the executor ends.
   virtual void mark_epoch(std::int64_t /*epoch*/) {}
 
-  /// Makes a set available to the calls below. Its images have the plan's input size and its labels are below the
-  /// plan's classes (Error otherwise).
+  /// Makes a set available to the calls below. Its images have the plan's input size and its labels, where
+  /// the loss uses them, are below the plan's classes (Error otherwise).
   virtual void upload(Split split, SharedImageSet images) = 0;
 
   [[nodiscard]] virtual ExecutorState state() const = 0;
@@ -101,10 +101,11 @@ class Executor {
   /// Loss and accuracy over the given samples of a split.
   virtual Metrics evaluate(Split split, std::span<const std::uint32_t> samples) = 0;
 
-  /// The logits [samples,classes] of the given samples of a split.
+  /// The logits or reconstructions [samples,output_count] of the given samples of a split.
   virtual std::vector<float> logits(Split split, std::span<const std::uint32_t> samples) = 0;
 
-  /// The codes [samples,input_count of the code operation] of the given samples of a split: see code_operation().
+  /// The codes [samples,input_count of the code operation] of the given samples of a split: see
+  /// ExecutionPlan::code_operation.
   virtual std::vector<float> codes(Split split, std::span<const std::uint32_t> samples) = 0;
 
   /// The gradient of the mean loss over the given training samples, in the plan's flat layout; changes nothing.

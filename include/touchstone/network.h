@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "touchstone/dataset.h"
+#include "touchstone/loss.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/schedule.h"
 
@@ -47,6 +49,8 @@ struct FlattenLayer {};
 /// type = "dense": fully connected, with a bias per unit.
 struct DenseLayer {
   std::int64_t units = 1;
+  /// The name of the earlier dense layer whose weights this one has, transposed; empty where it has its own.
+  std::string tied_to;
 };
 
 /// One layer with its inferred shapes. A flat vector of n features has the shape {n, 1, 1} and flat = true.
@@ -86,6 +90,9 @@ struct TrainingRecipe {
   void validate() const;
 };
 
+/// "softmax-cross-entropy" or "half-squared-error", as descriptions have it.
+std::string_view to_string(Loss loss);
+
 /// A description of a network: layers with inferred and checked shapes, initialisation, training recipe.
 class Network {
  public:
@@ -112,10 +119,19 @@ class Network {
   [[nodiscard]] const std::string& toml() const { return toml_; }
   [[nodiscard]] const ImageShape& input() const { return input_; }
   [[nodiscard]] const std::vector<Layer>& layers() const { return layers_; }
+  [[nodiscard]] Loss loss() const { return loss_; }
+  /// Whether it is trained to give its input back, rather than to tell classes apart.
+  [[nodiscard]] bool is_autoencoder() const { return loss_ == Loss::half_squared_error; }
+  /// The index of the layer whose output is a sample's code, what the network has made of the sample: of a classifier
+  /// the layer before the last, which tells the classes apart; of an autoencoder, the narrowest layer but the last (the
+  /// first of equals).
+  [[nodiscard]] std::size_t code_layer() const;
   [[nodiscard]] const Initialisation& initialisation() const { return initialisation_; }
   [[nodiscard]] const TrainingRecipe& recipe() const { return recipe_; }
-  /// The number of outputs of the last layer.
-  [[nodiscard]] std::int64_t classes() const { return layers_.back().output.channels; }
+  /// The number of outputs of the last layer: a logit for each class, or the elements of a reconstruction.
+  [[nodiscard]] std::int64_t output_count() const { return layers_.back().output.count(); }
+  /// The number of classes; 0 for an autoencoder, which has no use for labels.
+  [[nodiscard]] std::int64_t classes() const { return is_autoencoder() ? 0 : output_count(); }
   /// Weights and biases of all layers.
   [[nodiscard]] std::int64_t parameter_count() const;
   /// Multiply-adds of the forward pass of one sample.
@@ -127,6 +143,7 @@ class Network {
   std::string name_;
   std::string description_;
   std::string toml_;
+  Loss loss_ = Loss::softmax_cross_entropy;
   ImageShape input_;
   std::vector<Layer> layers_;
   Initialisation initialisation_;

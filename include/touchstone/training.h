@@ -101,7 +101,7 @@ struct Evaluation {
 /// Evaluates a model. Throws Error where images and network do not fit.
 Evaluation evaluate(const Model& model, const SharedImageSet& images, const DeviceRequest& device = {});
 
-/// What a model makes of images before its last dense layer (see code_operation): a row of `size` values each.
+/// What a model makes of images (see Network::code_layer()): a row of `size` values each.
 struct Codes {
   std::int64_t count = 0;
   std::int64_t size = 0;
