@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 touchstone_test(heat_map_test LINKS touchstone_report)
+touchstone_test(image_pairs_test LINKS touchstone_report)
 touchstone_test(report_test LINKS touchstone_report)
 
 # Tests that run the program itself.
