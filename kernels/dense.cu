@@ -6,7 +6,10 @@
 //
 //   output^T [out,N]    = weights [out,in] * input^T [in,N]           + the bias, which the output is filled with first
 //   grad_input^T [in,N] = weights^T [in,out] * grad_output^T [out,N]
-//   grad_weights^T [in,out] = input^T [in,N] * grad_output [N,out]
+//   grad_weights^T [in,out] = input^T [in,N] * grad_output [N,out]    + what is there, where it is to be added
+//
+// Transposed weights are their own transpose there: their products take the other operation, and their gradient's two
+// factors change places.
 //
 // The bias gradient sums the rows of grad_output (reduction.cu).
 #include "kernels/check.h"
@@ -35,11 +38,14 @@ struct Sizes {
   int batch;
   int in_features;
   int out_features;
+  int weights_pitch;  // from one row of the weights to the next
 };
 
 Sizes sizes_of(const DenseShape& shape) {
-  return {narrow(shape.batch, "the batch of a dense layer"), narrow(shape.in_features, "a dense layer's inputs"),
-          narrow(shape.out_features, "a dense layer's outputs")};
+  const int in_features = narrow(shape.in_features, "a dense layer's inputs");
+  const int out_features = narrow(shape.out_features, "a dense layer's outputs");
+  return {narrow(shape.batch, "the batch of a dense layer"), in_features, out_features,
+          shape.transposed_weights ? out_features : in_features};
 }
 
 }  // namespace
@@ -57,9 +63,10 @@ void dense_forward(const DenseShape& shape, const float* input, const float* wei
   }
   const float alpha = 1.0F;
   const float beta = bias == nullptr ? 0.0F : 1.0F;
-  check(cublasSgemm(blas, CUBLAS_OP_T, CUBLAS_OP_N, s.out_features, s.batch, s.in_features, &alpha, weights,
-                    s.in_features, input, s.in_features, &beta, output, s.out_features),
-        "cublasSgemm");
+  check(
+      cublasSgemm(blas, shape.transposed_weights ? CUBLAS_OP_N : CUBLAS_OP_T, CUBLAS_OP_N, s.out_features, s.batch,
+                  s.in_features, &alpha, weights, s.weights_pitch, input, s.in_features, &beta, output, s.out_features),
+      "cublasSgemm");
 }
 
 void dense_backward_data(const DenseShape& shape, const float* grad_output, const float* weights, float* grad_input,
@@ -71,14 +78,18 @@ void dense_backward_data(const DenseShape& shape, const float* grad_output, cons
   const Sizes s = sizes_of(shape);
   const float alpha = 1.0F;
   const float beta = 0.0F;
-  check(cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, s.in_features, s.batch, s.out_features, &alpha, weights,
-                    s.in_features, grad_output, s.out_features, &beta, grad_input, s.in_features),
+  check(cublasSgemm(blas, shape.transposed_weights ? CUBLAS_OP_T : CUBLAS_OP_N, CUBLAS_OP_N, s.in_features, s.batch,
+                    s.out_features, &alpha, weights, s.weights_pitch, grad_output, s.out_features, &beta, grad_input,
+                    s.in_features),
         "cublasSgemm");
 }
 
-void dense_backward_weights(const DenseShape& shape, const float* grad_output, const float* input, float* grad_weights,
-                            cublasHandle_t blas, cudaStream_t stream) {
+void dense_backward_weights(const DenseShape& shape, const float* grad_output, const float* input, bool add,
+                            float* grad_weights, cublasHandle_t blas, cudaStream_t stream) {
   shape.validate();
+  if (shape.batch == 0 && add) {
+    return;
+  }
   if (shape.batch == 0) {
     check(cudaMemsetAsync(grad_weights, 0, static_cast<std::size_t>(shape.weights_count()) * sizeof(float), stream),
           "cudaMemsetAsync");
@@ -86,9 +97,12 @@ void dense_backward_weights(const DenseShape& shape, const float* grad_output, c
   }
   const Sizes s = sizes_of(shape);
   const float alpha = 1.0F;
-  const float beta = 0.0F;
-  check(cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_T, s.in_features, s.out_features, s.batch, &alpha, input,
-                    s.in_features, grad_output, s.out_features, &beta, grad_weights, s.in_features),
+  const float beta = add ? 1.0F : 0.0F;
+  const bool swapped = shape.transposed_weights;
+  const int rows = swapped ? s.out_features : s.in_features;
+  const int columns = swapped ? s.in_features : s.out_features;
+  check(cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_T, rows, columns, s.batch, &alpha, swapped ? grad_output : input, rows,
+                    swapped ? input : grad_output, columns, &beta, grad_weights, s.weights_pitch),
         "cublasSgemm");
 }
 

@@ -17,9 +17,9 @@ void dense_forward(const DenseShape& shape, const float* input, const float* wei
 void dense_backward_data(const DenseShape& shape, const float* grad_output, const float* weights, float* grad_input,
                          cublasHandle_t blas);
 
-/// As reference::dense_backward_weights.
-void dense_backward_weights(const DenseShape& shape, const float* grad_output, const float* input, float* grad_weights,
-                            cublasHandle_t blas, cudaStream_t stream);
+/// As reference::dense_backward_weights; with `add`, the sum is added to what `grad_weights` holds.
+void dense_backward_weights(const DenseShape& shape, const float* grad_output, const float* input, bool add,
+                            float* grad_weights, cublasHandle_t blas, cudaStream_t stream);
 
 /// As reference::dense_backward_bias.
 void dense_backward_bias(const DenseShape& shape, const float* grad_output, float* grad_bias, cudaStream_t stream);

@@ -19,6 +19,7 @@
 #include "kernels/device_call.h"
 #include "kernels/devices.h"
 #include "kernels/gather.h"
+#include "kernels/half_squared_error.h"
 #include "kernels/handles.h"
 #include "kernels/maxpool.h"
 #include "kernels/optimizer.h"
@@ -180,7 +181,7 @@ class CudaOperations final : public DeviceOperations {
                               float* grad_weights) override {
     run([&](Call& call, cudaStream_t stream) {
       backend::dense_backward_weights(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
-                                      call.input(input, shape.input_count(), "the input"),
+                                      call.input(input, shape.input_count(), "the input"), false,
                                       call.output(grad_weights, shape.weights_count(), "the weights' gradient"),
                                       blas_.get(), stream);
     });
@@ -200,6 +201,16 @@ class CudaOperations final : public DeviceOperations {
                                      call.input(labels, shape.batch, "the labels"), scale,
                                      call.output(losses, shape.batch, "the losses"),
                                      call.output(grad_logits, shape.count(), "the logits' gradient"), nullptr, stream);
+    });
+  }
+
+  void half_squared_error(const HalfSquaredErrorShape& shape, const float* outputs, const float* targets, float scale,
+                          float* losses, float* grad_outputs) override {
+    run([&](Call& call, cudaStream_t stream) {
+      backend::half_squared_error(shape, call.input(outputs, shape.count(), "the outputs"),
+                                  call.input(targets, shape.count(), "the targets"), scale,
+                                  call.output(losses, shape.batch, "the losses"),
+                                  call.output(grad_outputs, shape.count(), "the outputs' gradient"), nullptr, stream);
     });
   }
 

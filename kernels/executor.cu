@@ -284,6 +284,7 @@ void CudaExecutor::reserve_run(std::int64_t samples, std::int64_t steps) {
     run_.indices = Buffer<std::uint32_t>(*allocator_, samples, "the order of the samples");
     run_.losses = Buffer<float>(*allocator_, samples, "the samples' losses");
     run_.correct = Buffer<std::uint8_t>(*allocator_, samples, "the samples' correctness");
+    zero(run_.correct, stream_.get());  // and that it stays where the loss knows no classes
   }
   if (steps > run_.records.count()) {
     forget_run();

@@ -49,6 +49,9 @@ std::string block_problem(const Operation& first, const Conv2dShape& conv2d, con
 
 // What keeps a plan from being blocks and a dense layer; "" where nothing does.
 std::string form_problem(const ExecutionPlan& plan) {
+  if (plan.loss != Loss::softmax_cross_entropy) {
+    return "the fused step ends in softmax cross-entropy, and the network's loss is half the squared error";
+  }
   const std::size_t count = plan.operations.size();
   if (count == 0 || count % 3 != 1 || !std::holds_alternative<DenseShape>(plan.operations.back().shape) ||
       plan.parameter_floats > most_values) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/accuracy.h"
 #include "kernels/gather.h"
+#include "kernels/half_squared_error.h"
 #include "kernels/layered_path.h"
 #include "kernels/optimizer.h"
 #include "kernels/profiling.h"
@@ -40,11 +41,19 @@ void LayeredPath::queue_gradients(const RunTensors& run, std::int64_t batch, dou
 
 void LayeredPath::queue_loss(const RunTensors& run, std::int64_t batch, double scale, bool with_gradient,
                              OperationRecorder* recorder) const {
+  float* const gradient = with_gradient ? tensors_.pass.grad_logits() : nullptr;
+  if (settings_.plan.loss == Loss::half_squared_error) {
+    const HalfSquaredErrorShape shape{.batch = batch, .elements = settings_.plan.output_count};
+    const OperationRange range(recorder, "", cost::half_squared_error(shape, with_gradient));
+    half_squared_error(shape, tensors_.pass.logits(), tensors_.pass.images(), static_cast<float>(scale), run.losses,
+                       gradient, tensors_.cursor.data(), stream_);
+    return;
+  }
   const SoftmaxCrossEntropyShape shape{.batch = batch, .classes = settings_.plan.classes};
   {
     const OperationRange range(recorder, "", cost::softmax_cross_entropy(shape, with_gradient));
     softmax_cross_entropy(shape, tensors_.pass.logits(), tensors_.labels.data(), static_cast<float>(scale), run.losses,
-                          with_gradient ? tensors_.pass.grad_logits() : nullptr, tensors_.cursor.data(), stream_);
+                          gradient, tensors_.cursor.data(), stream_);
   }
   const OperationRange range(recorder, "", cost::accuracy(shape));
   accuracy(shape, tensors_.pass.logits(), tensors_.labels.data(), run.correct, tensors_.cursor.data(), stream_);

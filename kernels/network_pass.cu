@@ -141,8 +141,8 @@ void run_backward(const DenseShape& shape, const OperationContext& context, cons
   }
   {
     const OperationRange range = context.range(cost::backward_weights(batched));
-    dense_backward_weights(batched, t.grad_output, t.input, t.gradients + context.slot().weights, context.blas,
-                           context.stream);
+    dense_backward_weights(batched, t.grad_output, t.input, context.operation.adds_to_weights_gradient,
+                           t.gradients + context.slot().weights, context.blas, context.stream);
   }
   const OperationRange range = context.range(cost::backward_bias(batched));
   dense_backward_bias(batched, t.grad_output, t.gradients + context.slot().bias, context.stream);
@@ -166,9 +166,8 @@ void run_backward(const Conv2dMaxpoolSigmoidShape& shape, const OperationContext
 }
 
 std::size_t find_first_with_parameters(const std::vector<FusedOperation>& operations) {
-  const auto first = std::find_if(operations.begin(), operations.end(), [](const FusedOperation& operation) {
-    return operation.parameters.weights_count > 0;
-  });
+  const auto first = std::find_if(operations.begin(), operations.end(),
+                                  [](const FusedOperation& operation) { return operation.parameters.bias_count > 0; });
   return static_cast<std::size_t>(first - operations.begin());
 }
 

@@ -10,10 +10,10 @@
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 
-/// How kernels that work row by row of a [batch,classes] matrix share a row among lanes of a warp: a power of two, so
-/// many that each lane has two classes or (beyond 64 classes) more. 10 classes take 8 lanes: 4 rows a warp.
-[[nodiscard]] inline int lanes_per_row(std::int64_t classes) {
-  const auto pairs = static_cast<std::uint64_t>((classes + 1) / 2);
+/// How kernels that work row by row of a [batch,columns] matrix share a row among lanes of a warp: a power of two, so
+/// many that each lane has two columns or (beyond 64 columns) more. 10 columns take 8 lanes: 4 rows a warp.
+[[nodiscard]] inline int lanes_per_row(std::int64_t columns) {
+  const auto pairs = static_cast<std::uint64_t>((columns + 1) / 2);
   return static_cast<int>(std::min<std::uint64_t>(std::bit_ceil(pairs), warp_size));
 }
 
@@ -37,5 +37,17 @@ void with_lanes(int lanes, Use use) {
 }
 
 inline constexpr unsigned full_warp = 0xFFFFFFFFU;
+
+#if defined(__CUDACC__) || defined(TOUCHSTONE_EMULATED)
+/// The sum over a row's lanes, the same in each: the two halves are added in the same order on both sides.
+template <int LANES>
+[[nodiscard]] __device__ __forceinline__ float lanes_sum(float value) {
+#pragma unroll
+  for (int offset = LANES / 2; offset > 0; offset /= 2) {
+    value += __shfl_xor_sync(full_warp, value, offset);
+  }
+  return value;
+}
+#endif
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -29,16 +29,6 @@ __device__ float lanes_max(float value) {
   return value;
 }
 
-// The same sum in every lane: the two halves are added in the same order on both sides.
-template <int LANES>
-__device__ float lanes_sum(float value) {
-#pragma unroll
-  for (int offset = LANES / 2; offset > 0; offset /= 2) {
-    value += __shfl_xor_sync(full_warp, value, offset);
-  }
-  return value;
-}
-
 // LANES neighbouring threads: one row; thread: every LANES-th class. Rows beyond the batch repeat the last one, so
 // that all lanes of a warp take part in its shuffles, and write nothing.
 template <int LANES>

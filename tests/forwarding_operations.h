@@ -69,6 +69,10 @@ class ForwardingOperations : public DeviceOperations {
                              float scale, float* losses, float* grad_logits) override {
     right_->softmax_cross_entropy(shape, logits, labels, scale, losses, grad_logits);
   }
+  void half_squared_error(const HalfSquaredErrorShape& shape, const float* outputs, const float* targets, float scale,
+                          float* losses, float* grad_outputs) override {
+    right_->half_squared_error(shape, outputs, targets, scale, losses, grad_outputs);
+  }
   std::int64_t accuracy(const SoftmaxCrossEntropyShape& shape, const float* logits,
                         const std::uint8_t* labels) override {
     return right_->accuracy(shape, logits, labels);

@@ -2,6 +2,7 @@
 #include "touchstone/plan.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 

@@ -72,7 +72,7 @@ TEST_F(TrainingEmulated, AnEpochIsOneProfilerRange) {
 
 TEST_F(TrainingEmulated, LearnsAsTheReferenceDoes) {
   const auto test_accuracy = [](const std::string& device) {
-    return train(test::tiny_network(), test::tiny_dataset(), tiny_settings(), {.name = device}).test_accuracy;
+    return train(test::tiny_network(), test::tiny_dataset(), tiny_settings(), {.name = device}).test_accuracy.value();
   };
   EXPECT_NEAR(test_accuracy("emulated"), test_accuracy("reference"), 1e-12);
 }

@@ -57,7 +57,7 @@ std::map<std::string, std::vector<double>> checkpoint_tensors(const TemporaryDir
 std::vector<double> losses(const TrainingResult& result) {
   std::vector<double> values;
   for (const EpochReport& report : result.epochs) {
-    values.insert(values.end(), {report.train_loss, report.train_accuracy, report.test_loss, report.test_accuracy});
+    values.insert(values.end(), {report.train_loss, *report.train_accuracy, report.test_loss, *report.test_accuracy});
   }
   return values;
 }
@@ -202,7 +202,7 @@ TEST(Training, WritesALineOfMetricsAnEpochAndTheModel) {
     const nlohmann::json json = nlohmann::json::parse(line);
     EXPECT_EQ(json.at("epoch"), report.epoch);
     EXPECT_EQ(json.at("train_loss"), report.train_loss);
-    EXPECT_EQ(json.at("test_accuracy"), report.test_accuracy);
+    EXPECT_EQ(json.at("test_accuracy"), *report.test_accuracy);
     EXPECT_EQ(json.at("learning_rate"), report.learning_rate);
     EXPECT_GT(json.at("seconds"), 0.0);
   }

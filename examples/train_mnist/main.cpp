@@ -13,7 +13,7 @@ int main() {
 
     const touchstone::TrainingResult result = touchstone::train(network, touchstone::load_mnist(), settings);
     result.model.save("mnist.safetensors");
-    std::cout << "test accuracy " << result.test_accuracy << '\n';
+    std::cout << "test accuracy " << *result.test_accuracy << '\n';
   } catch (const touchstone::Error& error) {
     std::cerr << "train_mnist: " << error.what() << '\n';
     return 1;

@@ -53,6 +53,7 @@ std::string text(const DenseShape& s) { return fmt::format("N={} {} to {}", s.ba
 
 std::string text(const SigmoidShape& s) { return fmt::format("{} values", s.count); }
 
+std::string text(const HalfSquaredErrorShape& s) { return fmt::format("N={} {} elements", s.batch, s.elements); }
 std::string text(const SoftmaxCrossEntropyShape& s) { return fmt::format("N={} {} classes", s.batch, s.classes); }
 
 std::string text(const Conv2dMaxpoolSigmoidShape& s) { return fmt::format("{} pool {}", text(s.conv2d), s.pool); }
@@ -208,6 +209,17 @@ class CaseList {
     });
   }
 
+  void add(const HalfSquaredErrorShape& s) {
+    add(s, cost::half_squared_error(s), true, [s](DeviceOperations& device, BenchInputs inputs) {
+      Floats losses(to_size(s.batch));
+      Floats gradient(to_size(s.count()));
+      const Floats outputs = inputs.reals(s.count());
+      device.half_squared_error(s, outputs.data(), inputs.reals(s.count()).data(), 1 / static_cast<float>(s.batch),
+                                losses.data(), gradient.data());
+      return joined(std::move(losses), gradient);
+    });
+  }
+
   void add_optimizer(OptimizerKind kind, std::int64_t count) {
     add(SigmoidShape{count}, cost::optimizer(kind, count), true,
         [kind, count](DeviceOperations& device, BenchInputs inputs) {
@@ -303,7 +315,11 @@ std::vector<BenchCase> network_cases(const std::string& name, std::int64_t batch
         operation.shape);
     first = false;
   }
-  list.add(SoftmaxCrossEntropyShape{.batch = batch, .classes = plan.classes});
+  if (plan.loss == Loss::half_squared_error) {
+    list.add(HalfSquaredErrorShape{.batch = batch, .elements = plan.output_count});
+  } else {
+    list.add(SoftmaxCrossEntropyShape{.batch = batch, .classes = plan.classes});
+  }
   for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
     list.add_optimizer(kind, plan.parameter_floats);
   }

@@ -39,7 +39,8 @@ SharedImageSet random_images(const Network& network, std::uint64_t seed) {
   images->count = std::clamp<std::int64_t>(most_bytes / images->shape.count(), 1, epoch_images);
   BenchInputs inputs(seed);
   images->pixels = inputs.pixels(images->count * images->shape.count());
-  images->labels = inputs.wholes<std::uint8_t>(images->count, static_cast<std::uint32_t>(network.classes()));
+  const auto classes = static_cast<std::uint32_t>(std::max<std::int64_t>(network.classes(), 1));
+  images->labels = inputs.wholes<std::uint8_t>(images->count, classes);
   return images;
 }
 

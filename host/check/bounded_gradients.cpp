@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "host/check/rounded.h"
+#include "host/check/rounded_half_squared_error.h"
 #include "host/check/rounded_softmax.h"
 #include "host/check/rounded_tensor.h"
 #include "host/check/winograd_sums.h"
@@ -81,9 +82,16 @@ class BoundedPass {
   }
 
  private:
-  [[nodiscard]] RoundedTensor weights(std::size_t o) const {
-    const ParameterSlot& slot = plan_.operations[o].parameters;
-    return slice(parameters_, slot.weights, slot.weights_count);
+  [[nodiscard]] RoundedTensor weights(std::size_t o, std::int64_t count) const {
+    return slice(parameters_, plan_.operations[o].parameters.weights, count);
+  }
+
+  /// How many dense operations have the weights of this one.
+  [[nodiscard]] std::int64_t uses_of_weights(std::size_t o) const {
+    const std::int64_t weights = plan_.operations[o].parameters.weights;
+    return std::count_if(plan_.operations.begin(), plan_.operations.end(), [weights](const Operation& operation) {
+      return std::holds_alternative<DenseShape>(operation.shape) && operation.parameters.weights == weights;
+    });
   }
 
   [[nodiscard]] RoundedTensor bias(std::size_t o) const {
@@ -93,16 +101,18 @@ class BoundedPass {
 
   RoundedTensor forward(std::size_t o, const Conv2dShape& shape) {
     if (o < by_winograd_.size() && by_winograd_[o]) {
-      return winograd_sums({.conv2d = shape, .pool = 2}, activations_[o], weights(o), bias(o));
+      return winograd_sums({.conv2d = shape, .pool = 2}, activations_[o], weights(o, shape.filters_count()), bias(o));
     }
-    return sum_of_products(shape.output_count(), shape.channels * shape.taps() + 1, activations_[o], weights(o),
-                           bias(o), [&shape](const double* x, const double* w, const double* b, double* y) {
+    return sum_of_products(shape.output_count(), shape.channels * shape.taps() + 1, activations_[o],
+                           weights(o, shape.filters_count()), bias(o),
+                           [&shape](const double* x, const double* w, const double* b, double* y) {
                              reference::conv2d_forward(shape, x, w, b, y);
                            });
   }
 
   RoundedTensor forward(std::size_t o, const DenseShape& shape) {
-    return sum_of_products(shape.output_count(), shape.in_features + 1, activations_[o], weights(o), bias(o),
+    return sum_of_products(shape.output_count(), shape.in_features + 1, activations_[o],
+                           weights(o, shape.weights_count()), bias(o),
                            [&shape](const double* x, const double* w, const double* b, double* y) {
                              reference::dense_forward(shape, x, w, b, y);
                            });
@@ -134,7 +144,8 @@ class BoundedPass {
                           reference::conv2d_backward_bias(shape, g, out);
                         }));
     if (o == 0) return {};
-    return sum_of_products(shape.input_count(), shape.filters * shape.taps(), gradient, weights(o), nothing,
+    return sum_of_products(shape.input_count(), shape.filters * shape.taps(), gradient,
+                           weights(o, shape.filters_count()), nothing,
                            [&shape](const double* g, const double* w, const double*, double* out) {
                              reference::conv2d_backward_data(shape, g, w, out);
                            });
@@ -143,8 +154,9 @@ class BoundedPass {
   RoundedTensor backward(std::size_t o, const DenseShape& shape, const RoundedTensor& gradient,
                          BoundedGradients& result) {
     const ParameterSlot& slot = plan_.operations[o].parameters;
-    put(result, slot.weights,
-        sum_of_products(shape.weights_count(), shape.batch, gradient, activations_[o], nothing,
+    // Each use of shared weights adds its terms to one sum, in any order.
+    add(result, slot.weights,
+        sum_of_products(shape.weights_count(), uses_of_weights(o) * shape.batch, gradient, activations_[o], nothing,
                         [&shape](const double* g, const double* x, const double*, double* out) {
                           reference::dense_backward_weights(shape, g, x, out);
                         }));
@@ -154,8 +166,8 @@ class BoundedPass {
                           reference::dense_backward_bias(shape, g, out);
                         }));
     if (o == 0) return {};
-    return sum_of_products(shape.input_count(), shape.out_features, gradient, weights(o), nothing,
-                           [&shape](const double* g, const double* w, const double*, double* out) {
+    return sum_of_products(shape.input_count(), shape.out_features, gradient, weights(o, shape.weights_count()),
+                           nothing, [&shape](const double* g, const double* w, const double*, double* out) {
                              reference::dense_backward_data(shape, g, w, out);
                            });
   }
@@ -175,6 +187,14 @@ class BoundedPass {
     return grad_input;
   }
 
+  static void add(BoundedGradients& result, std::int64_t begin, const RoundedTensor& gradient) {
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      const std::size_t place = static_cast<std::size_t>(begin) + i;
+      result.values[place] += gradient.values[i];
+      result.bounds[place] += gradient.errors[i];
+    }
+  }
+
   static void put(BoundedGradients& result, std::int64_t begin, const RoundedTensor& gradient) {
     std::copy(gradient.values.begin(), gradient.values.end(), result.values.begin() + begin);
     std::copy(gradient.errors.begin(), gradient.errors.end(), result.bounds.begin() + begin);
@@ -188,16 +208,25 @@ class BoundedPass {
   std::vector<PooledTensor> pooled_;        // [operation]: empty but for max-pools
 };
 
-/// The gradient of the mean loss by the logits.
-RoundedTensor loss_gradient(const RoundedTensor& logits, std::span<const std::uint8_t> labels) {
-  const std::size_t classes = logits.size() / labels.size();
+/// Row `n` of a matrix.
+std::vector<Rounded> row_of(const RoundedTensor& matrix, std::size_t n, std::size_t columns) {
+  std::vector<Rounded> row;
+  for (std::size_t i = 0; i < columns; ++i) row.push_back(matrix[n * columns + i]);
+  return row;
+}
+
+/// The gradient of the mean loss by the logits, or by the reconstructions of `images`.
+RoundedTensor loss_gradient(Loss loss, const RoundedTensor& logits, const RoundedTensor& images,
+                            std::span<const std::uint8_t> labels) {
+  const std::size_t columns = logits.size() / labels.size();
   const Rounded scale = Rounded::constant(1 / static_cast<double>(labels.size()));
   RoundedTensor gradient(logits.size());
-  std::vector<Rounded> row(classes);
   for (std::size_t n = 0; n < labels.size(); ++n) {
-    for (std::size_t i = 0; i < classes; ++i) row[i] = logits[n * classes + i];
-    const RoundedLoss loss = softmax_cross_entropy(row, labels[n], scale);
-    for (std::size_t i = 0; i < classes; ++i) gradient.set(n * classes + i, loss.grad_logits[i]);
+    const std::vector<Rounded> row = row_of(logits, n, columns);
+    const std::vector<Rounded> row_gradient =
+        loss == Loss::half_squared_error ? half_squared_error(row, row_of(images, n, columns), scale).grad_outputs
+                                         : softmax_cross_entropy(row, labels[n], scale).grad_logits;
+    for (std::size_t i = 0; i < columns; ++i) gradient.set(n * columns + i, row_gradient[i]);
   }
   return gradient;
 }
@@ -208,8 +237,9 @@ BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<
                                    std::vector<double> images, std::span<const std::uint8_t> labels,
                                    const std::vector<bool>& by_winograd) {
   BoundedPass pass(plan, parameters, by_winograd, static_cast<std::int64_t>(labels.size()));
-  const RoundedTensor& logits = pass.forward(RoundedTensor::exact(std::move(images)));
-  return pass.backward(loss_gradient(logits, labels));
+  const RoundedTensor inputs = RoundedTensor::exact(std::move(images));
+  const RoundedTensor& logits = pass.forward(inputs);
+  return pass.backward(loss_gradient(plan.loss, logits, inputs, labels));
 }
 
 std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,

@@ -2,6 +2,7 @@
 #include "host/check/check.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -27,6 +28,12 @@ constexpr std::int64_t executor_batch_size = 136;
 
 /// Of the steps that are run with each variant: more blocks than the emulated device has multiprocessors.
 constexpr std::int64_t variant_batch_size = 20;
+
+/// The autoencoders, whose operations are sums of products alone: their trajectories diverge evenly, and a few small
+/// steps tell as much as many.
+constexpr std::array autoencoders = {"autoencoder", "autoencoder-tied"};
+constexpr std::int64_t autoencoder_batch_size = 16;
+constexpr std::int64_t autoencoder_steps = 10;
 
 void require_known(const std::vector<std::string>& names) {
   const std::vector<std::string> known = check_names();
@@ -55,9 +62,10 @@ Json to_json(const OperationReport& report) {
   return json;
 }
 
-Json to_json(const std::string& path, const GradientReport& report) {
+Json to_json(const NetworkReport& network, const GradientReport& report) {
   Json json;
-  json["path"] = path;
+  json["network"] = network.network;
+  json["path"] = network.path;
   json["step"] = report.step;
   json["parameters"] = report.parameters;
   json["failures"] = report.wrong;
@@ -68,9 +76,10 @@ Json to_json(const std::string& path, const GradientReport& report) {
   return json;
 }
 
-Json to_json(const std::string& path, const TrajectoryReport& report) {
+Json to_json(const NetworkReport& network, const TrajectoryReport& report) {
   Json json;
-  json["path"] = path;
+  json["network"] = network.network;
+  json["path"] = network.path;
   json["steps"] = report.steps;
   json["worst_ratio"] = ratio(report.worst_ratio);
   json["worst_step"] = report.worst_step;
@@ -83,10 +92,36 @@ Json to_json(const std::string& path, const TrajectoryReport& report) {
 
 Json to_json(const PropertyReport& report) {
   Json json;
+  json["network"] = report.network;
   json["path"] = report.path;
   json["property"] = report.property;
   json["passed"] = report.problem.empty();
   return json;
+}
+
+/// The gradients and the trajectories of the autoencoders.
+void check_autoencoders(NetworkRun run, const ExecutorPath& path, const StageObserver& observer,
+                        std::vector<NetworkReport>& reports) {
+  run.batch_size = autoencoder_batch_size;
+  run.steps = std::min(run.steps, autoencoder_steps);
+  for (const char* const name : autoencoders) {
+    run.network = Network::named(name);
+    reports.push_back(check_network(run, {path}, observer).front());
+  }
+}
+
+/// What the executor of one network and path promises.
+void add_promises(NetworkRun run, std::int64_t batch_size, const ExecutorPath& path, DeviceOperations& operations,
+                  std::vector<PropertyReport>& reports) {
+  run.batch_size = batch_size;
+  std::vector<PropertyReport> properties = check_executor(run, path.make);
+  run.batch_size = variant_batch_size;
+  properties.push_back(check_variants(run, path.make, operations));
+  for (PropertyReport& property : properties) {
+    property.network = run.network.name();
+    property.path = path.name;
+    reports.push_back(std::move(property));
+  }
 }
 
 template <class Report>
@@ -135,18 +170,17 @@ CheckReport run_check(DeviceOperations& operations, const std::vector<ExecutorPa
                  .training = load_mnist().training,
                  .seed = report.seed,
                  .steps = settings.steps};
-  if (wanted(settings, network_name)) report.networks = check_network(run, paths, observer.on_stage);
+  if (wanted(settings, network_name)) {
+    report.networks = check_network(run, paths, observer.on_stage);
+    if (settings.autoencoders) check_autoencoders(run, paths.back(), observer.on_stage, report.networks);
+  }
   if (!wanted(settings, executor_name)) return report;
-  run.batch_size = executor_batch_size;
-  NetworkRun small = run;
-  small.batch_size = variant_batch_size;
   for (const ExecutorPath& path : paths) {
-    std::vector<PropertyReport> properties = check_executor(run, path.make);
-    properties.push_back(check_variants(small, path.make, operations));
-    for (PropertyReport& property : properties) {
-      property.path = path.name;
-      report.executor.push_back(std::move(property));
-    }
+    add_promises(run, executor_batch_size, path, operations, report.executor);
+  }
+  if (settings.autoencoders) {
+    run.network = Network::named(autoencoders.back());
+    add_promises(run, variant_batch_size, paths.back(), operations, report.executor);
   }
   return report;
 }
@@ -173,9 +207,9 @@ nlohmann::ordered_json to_json(const CheckReport& report) {
   json["trajectories"] = Json::array();
   for (const NetworkReport& network : report.networks) {
     for (const GradientReport& gradients : network.gradients) {
-      json["gradients"].push_back(to_json(network.path, gradients));
+      json["gradients"].push_back(to_json(network, gradients));
     }
-    json["trajectories"].push_back(to_json(network.path, network.trajectory));
+    json["trajectories"].push_back(to_json(network, network.trajectory));
   }
   json["trajectory"] = json["trajectories"].empty() ? Json() : json["trajectories"].front();
   json["passed"] = report.passed();

@@ -20,6 +20,8 @@ struct CheckSettings {
   std::vector<std::string> names = {};  ///< of check_names(); empty: all
   CaseRange range = {};
   std::int64_t steps = NetworkRun::default_steps;  ///< of the trajectory
+  /// Whether the autoencoders are checked beside `seed`: they have no fused path.
+  bool autoencoders = true;
 };
 
 /// The operations, "executor": what executors promise beside right gradients, and "network": the gradients and the
@@ -33,7 +35,7 @@ struct CheckReport {
   std::vector<std::string> variants;
   std::vector<OperationReport> operations;
   std::vector<PropertyReport> executor;
-  std::vector<NetworkReport> networks;  ///< one a path; empty where the network was not checked
+  std::vector<NetworkReport> networks;  ///< one a network and path; empty where the network was not checked
 
   [[nodiscard]] bool passed() const;
 };
@@ -44,11 +46,13 @@ struct CheckObserver {
   StageObserver on_stage = {};
 };
 
-/// Checks single operations, the executor and the training of `seed` on MNIST. Throws UsageError for an unknown name.
+/// Checks single operations, the executor and the training of `seed` and of the autoencoders on MNIST. Throws
+/// UsageError for an unknown name.
 CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_executor, const CheckSettings& settings,
                       const CheckObserver& observer = {});
 
-/// The same for a device with several paths: each keeps the executor's promises and trains `seed`.
+/// The same for a device with several paths: each keeps the executor's promises and trains `seed`; the
+/// last trains the autoencoders.
 CheckReport run_check(DeviceOperations& operations, const std::vector<ExecutorPath>& paths,
                       const CheckSettings& settings, const CheckObserver& observer = {});
 

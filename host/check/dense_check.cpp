@@ -37,7 +37,8 @@ SumOfProducts backward_data_sum(const DenseShape& shape) {
 
 SumOfProducts backward_weights_sum(const DenseShape& shape) {
   return {.result = "grad_weights",
-          .dimensions = {shape.out_features, shape.in_features},
+          .dimensions = shape.transposed_weights ? Dimensions{shape.in_features, shape.out_features}
+                                                 : Dimensions{shape.out_features, shape.in_features},
           .left_count = shape.output_count(),
           .right_count = shape.input_count(),
           .terms = shape.batch,

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "host/check/compare.h"
+#include "host/check/rounded_half_squared_error.h"
 #include "host/check/rounded_optimizer.h"
 #include "host/check/rounded_softmax.h"
 #include "host/reference/executor_support.h"
@@ -47,24 +48,23 @@ SharedImageSet images_from(const ImageSet& all, std::int64_t begin, std::int64_t
 class Promises {
  public:
   Promises(const NetworkRun& run, const ExecutorMaker& make_executor, const OptimizerSettings& optimizer)
-      : optimizer_(optimizer), batch_size_(run.batch_size) {
+      : optimizer_(optimizer),
+        batch_size_(run.batch_size),
+        settings_{make_plan(run.network), compute_normalisation(*run.training), optimizer, run.batch_size} {
     const std::int64_t count = batches * batch_size_ - batch_size_ / 3;
     if (run.training->count < 2 * count) {
       throw Error(
           fmt::format("check: the promises of an executor are looked at with {} images, the training set has {}",
                       2 * count, run.training->count));
     }
-    const ExecutorSettings settings{make_plan(run.network), compute_normalisation(*run.training), optimizer_,
-                                    batch_size_};
-    executor_ = make_executor(settings);
+    executor_ = make_executor(settings_);
     sets_ = {images_from(*run.training, 0, count), images_from(*run.training, count, count)};
     executor_->upload(Split::training, sets_[0]);
     executor_->upload(Split::test, sets_[1]);
     samples_ = shuffled_order(run.seed, RandomPurpose::shuffle, 1, static_cast<std::uint32_t>(count));
     const std::vector<float> drawn = initial_parameters(run.network, run.seed);
     initial_.parameters.assign(drawn.begin(), drawn.end());
-    initial_.optimizer_slots.assign(static_cast<std::size_t>(settings.optimizer.slots()),
-                                    std::vector<double>(drawn.size()));
+    initial_.optimizer_slots.assign(static_cast<std::size_t>(optimizer.slots()), std::vector<double>(drawn.size()));
     for (std::int64_t step = 0; step < batches; ++step) {
       learning_rates_.push_back(0.001 * static_cast<double>(batches - step));
     }
@@ -184,18 +184,18 @@ class Promises {
   /// What metrics and the device's own logits disagree in.
   [[nodiscard]] std::string difference(const Metrics& metrics, Split split, Samples samples) {
     const std::vector<float> logits = executor_->logits(split, samples);
-    const std::vector<std::uint8_t>& labels = sets_.at(static_cast<std::size_t>(split))->labels;
-    const std::size_t classes = logits.size() / samples.size();
+    const ImageSet& images = *sets_.at(static_cast<std::size_t>(split));
+    const std::size_t outputs = logits.size() / samples.size();
     Rounded loss;
     std::int64_t correct = 0;
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      const auto row = std::span(logits).subspan(i * classes, classes);
-      const std::uint8_t label = labels[samples[i]];
-      const std::vector<Rounded> exact = as_rounded(row);
-      const Rounded one = softmax_cross_entropy(exact, label, Rounded::exact(1)).loss;
+      const auto row = std::span(logits).subspan(i * outputs, outputs);
+      const Rounded one = loss_of(row, images, samples[i]);
       loss.value += one.value;
       loss.error += one.error;
-      correct += std::max_element(row.begin(), row.end()) - row.begin() == label ? 1 : 0;
+      const bool has_classes = settings_.plan.loss == Loss::softmax_cross_entropy;
+      const auto prediction = std::max_element(row.begin(), row.end()) - row.begin();
+      correct += has_classes && prediction == images.labels[samples[i]] ? 1 : 0;
     }
     if (metrics.correct != correct || metrics.count != static_cast<std::int64_t>(samples.size())) {
       return fmt::format("by the {} logits {} of {} are correct, reported are {} of {}", to_string(split), correct,
@@ -207,6 +207,20 @@ class Promises {
                          loss.value, metrics.loss_sum, bound);
     }
     return {};
+  }
+
+  /// The loss of one sample of a set, by its logits or its reconstruction.
+  [[nodiscard]] Rounded loss_of(std::span<const float> row, const ImageSet& images, std::uint32_t sample) const {
+    const std::vector<Rounded> outputs = as_rounded(row);
+    if (settings_.plan.loss == Loss::softmax_cross_entropy) {
+      return softmax_cross_entropy(outputs, images.labels[sample], Rounded::exact(1)).loss;
+    }
+    const PixelTable table = settings_.normalisation.table();
+    std::vector<Rounded> targets;
+    for (const std::uint8_t* pixel = images.image(sample); pixel != images.image(sample + 1); ++pixel) {
+      targets.push_back(Rounded::exact(table[*pixel]));
+    }
+    return half_squared_error(outputs, targets, Rounded::exact(1)).loss;
   }
 
   [[nodiscard]] static std::string difference(std::string_view name, std::size_t index, double got,
@@ -244,6 +258,7 @@ class Promises {
 
   OptimizerSettings optimizer_;
   std::int64_t batch_size_;
+  ExecutorSettings settings_;
   std::unique_ptr<Executor> executor_;
   std::vector<SharedImageSet> sets_;  // by Split
   std::vector<std::uint32_t> samples_;
@@ -257,7 +272,7 @@ std::vector<PropertyReport> check_executor(const NetworkRun& run, const Executor
   Promises promises(run, make_executor, {.kind = OptimizerKind::adam});
   std::vector<PropertyReport> reports;
   const auto add = [&reports](std::string property, std::string problem) {
-    reports.push_back({.property = std::move(property), .problem = std::move(problem), .path = ""});
+    reports.push_back({.property = std::move(property), .problem = std::move(problem), .network = "", .path = ""});
   };
   add("logits of several mini-batches, training set", promises.batched_logits(Split::training));
   add("logits of several mini-batches, test set", promises.batched_logits(Split::test));
@@ -274,7 +289,7 @@ std::vector<PropertyReport> check_executor(const NetworkRun& run, const Executor
 }
 
 PropertyReport check_variants(const NetworkRun& run, const ExecutorMaker& make_executor, DeviceOperations& operations) {
-  PropertyReport report{.property = "the same bits with each variant", .problem = "", .path = ""};
+  PropertyReport report{.property = "the same bits with each variant", .problem = "", .network = "", .path = ""};
   const std::vector<std::string> variants = operations.variants();
   ExecutorState first;
   for (std::size_t i = 0; i < variants.size() && report.problem.empty(); ++i) {

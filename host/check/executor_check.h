@@ -13,6 +13,7 @@ namespace touchstone::check {
 struct PropertyReport {
   std::string property;
   std::string problem;  ///< empty where it is kept
+  std::string network;  ///< its name
   std::string path;     ///< that of ExecutorPath
 };
 

@@ -328,7 +328,7 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
     announce(fmt::format("the device's gradients and run{}{}", paths[p].name.empty() ? "" : ", ", paths[p].name));
     Course own = course;
     for (std::size_t i = 0; i < operations; ++i) own.by_winograd[i] = device.sums_by_winograd(i);
-    NetworkReport report{.path = paths[p].name, .gradients = {}, .trajectory = {}};
+    NetworkReport report{.network = run.network.name(), .path = paths[p].name, .gradients = {}, .trajectory = {}};
     start(own, device, initial);
     report.gradients.push_back(check_gradients(own, device, 0));
     trajectories.push_back(follow(own, device, initial, leading.batches));

@@ -68,6 +68,7 @@ struct TrajectoryReport {
 
 /// Both checks of one network.
 struct NetworkReport {
+  std::string network;                    ///< its name
   std::string path;                       ///< that of ExecutorPath
   std::vector<GradientReport> gradients;  ///< before the first step and after the last
   TrajectoryReport trajectory;

@@ -18,6 +18,7 @@ std::span<const OperationCheck> operation_checks() {
       OperationCheck{"dense_forward", dense_forward_case},
       OperationCheck{"dense_backward", dense_backward_case},
       OperationCheck{"softmax_cross_entropy", softmax_cross_entropy_case},
+      OperationCheck{"half_squared_error", half_squared_error_case},
       OperationCheck{"sgd", sgd_case},
       OperationCheck{"adam", adam_case},
       OperationCheck{"adamw", adamw_case},

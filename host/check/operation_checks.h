@@ -23,6 +23,7 @@ Case maxpool_backward_case(std::int64_t index, CaseRandom& random);
 Case dense_forward_case(std::int64_t index, CaseRandom& random);
 Case dense_backward_case(std::int64_t index, CaseRandom& random);
 Case softmax_cross_entropy_case(std::int64_t index, CaseRandom& random);
+Case half_squared_error_case(std::int64_t index, CaseRandom& random);
 Case sgd_case(std::int64_t index, CaseRandom& random);
 Case adam_case(std::int64_t index, CaseRandom& random);
 Case adamw_case(std::int64_t index, CaseRandom& random);

@@ -11,6 +11,7 @@
 #include "touchstone/dense.h"
 #include "touchstone/gather.h"
 #include "touchstone/gaussian_operations.h"
+#include "touchstone/half_squared_error.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/random.h"
@@ -146,6 +147,14 @@ class ReferenceOperations final : public DeviceOperations {
     run_by_clock([&] {
       reference::softmax_cross_entropy(shape, widen(logits, shape.count()).data(), labels, scale,
                                        Narrowed(losses, shape.batch), Narrowed(grad_logits, shape.count()));
+    });
+  }
+
+  void half_squared_error(const HalfSquaredErrorShape& shape, const float* outputs, const float* targets, float scale,
+                          float* losses, float* grad_outputs) override {
+    run_by_clock([&] {
+      reference::half_squared_error(shape, widen(outputs, shape.count()).data(), widen(targets, shape.count()).data(),
+                                    scale, Narrowed(losses, shape.batch), Narrowed(grad_outputs, shape.count()));
     });
   }
 

@@ -173,6 +173,12 @@ constexpr std::array dense_edges = {
     NamedShape<DenseShape>{"empty batch", {0, 7, 5}},
     NamedShape<DenseShape>{"last layer of seed", {64, 256, 10}},
     NamedShape<DenseShape>{"one sample", {1, 256, 10}},
+    NamedShape<DenseShape>{"tied decoder", {16, 32, 784, true}},
+    NamedShape<DenseShape>{"transposed, empty batch", {0, 7, 5, true}},
+    NamedShape<DenseShape>{"transposed, one feature", {9, 1, 11, true}},
+    NamedShape<DenseShape>{"transposed, one unit", {9, 11, 1, true}},
+    NamedShape<DenseShape>{"transposed, prime sizes", {13, 31, 17, true}},
+    NamedShape<DenseShape>{"transposed, just above 32", {33, 31, 33, true}},
     NamedShape<DenseShape>{"one feature", {9, 1, 11}},
     NamedShape<DenseShape>{"one unit", {9, 11, 1}},
     NamedShape<DenseShape>{"prime sizes", {13, 31, 17}},
@@ -194,6 +200,27 @@ constexpr std::array dense_edges = {
 };
 
 // The fields in the order of SoftmaxCrossEntropyShape: N, classes.
+constexpr std::array half_squared_error_edges = {
+    NamedShape<HalfSquaredErrorShape>{"one element", {1, 1}},
+    NamedShape<HalfSquaredErrorShape>{"empty batch", {0, 10}},
+    NamedShape<HalfSquaredErrorShape>{"as in autoencoder", {16, 784}},
+    NamedShape<HalfSquaredErrorShape>{"one row", {1, 100}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 1", {129, 1}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 2", {65, 2}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 7", {33, 7}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 8", {31, 8}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 9", {32, 9}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 15", {17, 15}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 16", {17, 16}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 17", {15, 17}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 31", {9, 31}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 32", {9, 32}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 33", {9, 33}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 63", {5, 63}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 65", {5, 65}},
+    NamedShape<HalfSquaredErrorShape>{"rows of 1000", {3, 1000}},
+};
+
 constexpr std::array softmax_edges = {
     NamedShape<SoftmaxCrossEntropyShape>{"one class", {5, 1}},
     NamedShape<SoftmaxCrossEntropyShape>{"empty batch", {0, 10}},
@@ -247,8 +274,11 @@ std::string describe(const MaxpoolShape& s) {
 }
 
 std::string describe(const DenseShape& s) {
-  return fmt::format("N={} in={} out={}", s.batch, s.in_features, s.out_features);
+  return fmt::format("N={} in={} out={}{}", s.batch, s.in_features, s.out_features,
+                     s.transposed_weights ? " transposed" : "");
 }
+
+std::string describe(const HalfSquaredErrorShape& s) { return fmt::format("N={} elements={}", s.batch, s.elements); }
 
 std::string describe(const SoftmaxCrossEntropyShape& s) { return fmt::format("N={} classes={}", s.batch, s.classes); }
 
@@ -334,9 +364,15 @@ DenseShape draw_dense(CaseRandom& random) {
     const std::int64_t batch = random.size(65);
     const std::int64_t in_features = random.one_in(3) ? random.between(1, 600) : random.size(65);
     const std::int64_t out_features = random.one_in(3) ? random.between(1, 130) : random.size(65);
-    const DenseShape shape{batch, in_features, out_features};
+    const DenseShape shape{batch, in_features, out_features, random.one_in(3)};
     if (shape.multiply_adds() <= largest_work) return shape;
   }
+}
+
+HalfSquaredErrorShape draw_half_squared_error(CaseRandom& random) {
+  const std::int64_t batch = random.size(65);
+  const std::int64_t elements = random.one_in(3) ? random.between(1, 1000) : random.size(65);
+  return {batch, elements};
 }
 
 SoftmaxCrossEntropyShape draw_softmax(CaseRandom& random) {
@@ -365,6 +401,10 @@ LabelledShape<DenseShape> dense_shape(std::int64_t index, CaseRandom& random) {
 
 LabelledShape<SoftmaxCrossEntropyShape> softmax_shape(std::int64_t index, CaseRandom& random) {
   return named_or_random(softmax_edges, index, [&] { return draw_softmax(random); });
+}
+
+LabelledShape<HalfSquaredErrorShape> half_squared_error_shape(std::int64_t index, CaseRandom& random) {
+  return named_or_random(half_squared_error_edges, index, [&] { return draw_half_squared_error(random); });
 }
 
 LabelledShape<std::int64_t> length(std::int64_t index, CaseRandom& random) {

@@ -8,6 +8,7 @@
 #include "touchstone/conv2d.h"
 #include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dense.h"
+#include "touchstone/half_squared_error.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/softmax_cross_entropy.h"
 
@@ -28,6 +29,7 @@ LabelledShape<Conv2dMaxpoolSigmoidShape> conv2d_maxpool_sigmoid_shape(std::int64
 LabelledShape<MaxpoolShape> maxpool_shape(std::int64_t index, CaseRandom& random);
 LabelledShape<DenseShape> dense_shape(std::int64_t index, CaseRandom& random);
 LabelledShape<SoftmaxCrossEntropyShape> softmax_shape(std::int64_t index, CaseRandom& random);
+LabelledShape<HalfSquaredErrorShape> half_squared_error_shape(std::int64_t index, CaseRandom& random);
 /// The number of elements of an elementwise operation.
 LabelledShape<std::int64_t> length(std::int64_t index, CaseRandom& random);
 

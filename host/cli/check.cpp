@@ -61,18 +61,20 @@ void add_operation(const check::OperationReport& operation, report::Table& table
                  verdict(passed, style), operation.worst_shape + followed_text(operation.followed)});
 }
 
-/// Which of a device's paths is meant.
-std::string path_suffix(const std::string& path) { return path.empty() ? "" : fmt::format(", {}", path); }
+/// Which network is meant, and which of a device's paths.
+template <class Report>
+std::string suffix(const Report& report) {
+  return fmt::format(", {}{}{}", report.network, report.path.empty() ? "" : ", ", report.path);
+}
 
 void add_property(const check::PropertyReport& property, report::Table& table, const report::Style& style) {
   const bool passed = property.problem.empty();
-  table.add_row(
-      {property.property + path_suffix(property.path), "1", passed ? "0" : "1", "", verdict(passed, style), ""});
+  table.add_row({property.property + suffix(property), "1", passed ? "0" : "1", "", verdict(passed, style), ""});
 }
 
 void add_network(const check::NetworkReport& network, report::Table& table, const report::Style& style) {
   for (const check::GradientReport& gradients : network.gradients) {
-    table.add_row({fmt::format("gradients of seed after {} steps{}", gradients.step, path_suffix(network.path)), "1",
+    table.add_row({fmt::format("gradients after {} steps{}", gradients.step, suffix(network)), "1",
                    gradients.problem.empty() ? "0" : "1", ratio_text(gradients.worst_ratio),
                    verdict(gradients.problem.empty(), style),
                    fmt::format("bounds up to {:.1g} of the largest gradient; {} samples passed over",
@@ -80,7 +82,7 @@ void add_network(const check::NetworkReport& network, report::Table& table, cons
   }
   const check::TrajectoryReport& trajectory = network.trajectory;
   table.add_row(
-      {fmt::format("trajectory of {} steps{}", trajectory.steps, path_suffix(network.path)), "1",
+      {fmt::format("trajectory of {} steps{}", trajectory.steps, suffix(network)), "1",
        trajectory.problem.empty() ? "0" : "1", ratio_text(trajectory.worst_ratio),
        verdict(trajectory.problem.empty(), style),
        fmt::format("step {}; drift {:.2g}, the reference's own {:.2g}; {} samples passed over", trajectory.worst_step,
@@ -94,11 +96,11 @@ std::string network_failures_text(const check::CheckReport& report, const check:
   for (const check::GradientReport& gradients : network.gradients) {
     if (gradients.problem.empty()) continue;
     text += fmt::format("\n{} after {} steps: {} of {} are wrong, first\n  {}\n{}",
-                        style.bold("gradients" + path_suffix(network.path)), gradients.step, gradients.wrong,
+                        style.bold("gradients" + suffix(network)), gradients.step, gradients.wrong,
                         gradients.parameters, gradients.problem, repeat);
   }
   if (const std::string& problem = network.trajectory.problem; !problem.empty()) {
-    text += fmt::format("\n{}: {}\n{}", style.bold("trajectory" + path_suffix(network.path)), problem, repeat);
+    text += fmt::format("\n{}: {}\n{}", style.bold("trajectory" + suffix(network)), problem, repeat);
   }
   return text;
 }
@@ -114,7 +116,7 @@ std::string failures_text(const check::CheckReport& report, const report::Style&
   }
   for (const check::PropertyReport& property : report.executor) {
     if (property.problem.empty()) continue;
-    text += fmt::format("\n{}: {}\n  repeat with: {}\n", style.bold(property.property + path_suffix(property.path)),
+    text += fmt::format("\n{}: {}\n  repeat with: {}\n", style.bold(property.property + suffix(property)),
                         property.problem, check::repeat_command(report, "executor"));
   }
   for (const check::NetworkReport& network : report.networks) text += network_failures_text(report, network, style);
@@ -168,6 +170,7 @@ int run_check(const CheckOptions& options, const GlobalOptions& global, const Co
   settings.range.cases = options.cases.value_or(settings.range.cases);
   settings.range.only = options.only_case;
   settings.steps = options.steps.value_or(settings.steps);
+  settings.autoencoders = device.path != PathRequest::fused;
 
   const std::unique_ptr<DeviceOperations> operations = check::make_operations(device);
   const auto start = std::chrono::steady_clock::now();

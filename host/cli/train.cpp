@@ -95,7 +95,10 @@ std::string summary_text(const Run& run, const TrainingResult& result, double to
                        style.yellow("interrupted"), result.epochs.size(), run.configuration.settings.recipe.epochs,
                        directory);
   }
-  std::string text = fmt::format("\ntest accuracy  {}", style.bold(report::format_percent(result.test_accuracy)));
+  const bool autoencoder = run.configuration.network.is_autoencoder();
+  const std::string metric =
+      result.test_accuracy ? report::format_percent(*result.test_accuracy) : fmt::format("{:.4f}", result.test_loss);
+  std::string text = fmt::format("\ntest {}  {}", autoencoder ? "error   " : "accuracy", style.bold(metric));
   if (run.configuration.settings.validation > 0) text += " (with the weights that were best on the held-out images)";
   if (result.target_reached) {
     text += fmt::format("\ntarget         {} {}", report::format_percent(*run.configuration.settings.target_accuracy),
@@ -104,8 +107,8 @@ std::string summary_text(const Run& run, const TrainingResult& result, double to
   text += fmt::format("\ntime           {} of training, {} in all", report::format_seconds(result.train_seconds),
                       report::format_seconds(total_seconds));
   text += fmt::format("\nmodel          {}", (run.directory / model_file).string());
-  text += fmt::format("\nnext           touchstone eval {}\n               touchstone predict {} IMAGE.png\n",
-                      directory, directory);
+  text += fmt::format("\nnext           touchstone eval {}\n", directory);
+  if (!autoencoder) text += fmt::format("               touchstone predict {} IMAGE.png\n", directory);
   return text;
 }
 
@@ -122,7 +125,12 @@ report::Json result_json(const Run& run, const TrainingResult& result, double to
   json["batch_size"] = settings.recipe.batch_size;
   json["epochs"] = report::Json::array();
   for (const EpochReport& epoch : result.epochs) json["epochs"].push_back(epoch_json(epoch));
-  json["test_accuracy"] = result.epochs.empty() ? report::Json(nullptr) : report::number_or_null(result.test_accuracy);
+  if (configuration.network.is_autoencoder()) {
+    json["test_loss"] = result.epochs.empty() ? report::Json(nullptr) : report::number_or_null(result.test_loss);
+  } else {
+    json["test_accuracy"] =
+        result.test_accuracy ? report::number_or_null(*result.test_accuracy) : report::Json(nullptr);
+  }
   json["target_reached"] = result.target_reached ? report::Json(*result.target_reached) : report::Json(nullptr);
   json["interrupted"] = result.interrupted;
   json["load_seconds"] = run.load_seconds;
@@ -136,7 +144,8 @@ report::Json result_json(const Run& run, const TrainingResult& result, double to
 TrainingResult train_and_show(const Run& run, const TrainOptions& options, const std::stop_token& stop,
                               const Console& console) {
   const TrainingSettings& settings = run.configuration.settings;
-  const report::EpochTable table(settings.recipe.epochs, settings.validation > 0);
+  const report::EpochTable table(settings.recipe.epochs, settings.validation > 0,
+                                 run.configuration.network.is_autoencoder());
   console.print(header_text(run) + table.header(console.style()));
   ProgressDisplay display(console, table);
   TrainingOptions training{.initial_weights = run.configuration.initial_weights,

@@ -112,7 +112,7 @@ void apply(const TrainOptions& options, const GlobalOptions& global, RunConfigur
   configuration.device = global.device_request(configuration.device);
   if (options.data.given()) configuration.data = options.data.source();
   if (options.initial_weights) configuration.initial_weights = std::filesystem::absolute(*options.initial_weights);
-  settings.validate();
+  settings.validate(configuration.network);
 }
 
 std::string path_text(const std::filesystem::path& path) { return std::filesystem::weakly_canonical(path).string(); }

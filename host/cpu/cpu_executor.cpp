@@ -32,6 +32,7 @@
 #include "touchstone/error.h"
 #include "touchstone/executor.h"
 #include "touchstone/gather.h"
+#include "touchstone/half_squared_error.h"
 #include "touchstone/operation_cost.h"
 #include "touchstone/operation_recorder.h"
 #include "touchstone/optimizer.h"
@@ -216,6 +217,13 @@ class CpuExecutor final : public Executor {
   /// The losses of a group and `scale` times the gradient of their sum by the logits; how many predictions are right.
   std::int64_t assess(cpu::NetworkPass& pass, const float* logits, std::size_t batch, float scale,
                       float* losses) const {
+    if (settings_.plan.loss == Loss::half_squared_error) {
+      const HalfSquaredErrorShape shape{.batch = static_cast<std::int64_t>(batch),
+                                        .elements = settings_.plan.output_count};
+      const OperationScope scope(pass.recorder(), "", [&] { return cost::half_squared_error(shape); });
+      cpu::half_squared_error(shape, logits, pass.images(), scale, losses, pass.grad_logits());
+      return 0;
+    }
     const SoftmaxCrossEntropyShape shape{.batch = static_cast<std::int64_t>(batch), .classes = settings_.plan.classes};
     {
       const OperationScope scope(pass.recorder(), "", [&] { return cost::softmax_cross_entropy(shape); });

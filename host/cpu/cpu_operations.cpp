@@ -83,6 +83,10 @@ class CpuOperations final : public DeviceOperations {
                              float scale, float* losses, float* grad_logits) override {
     run_by_clock([&] { cpu::softmax_cross_entropy(shape, logits, labels, scale, losses, grad_logits); });
   }
+  void half_squared_error(const HalfSquaredErrorShape& shape, const float* outputs, const float* targets, float scale,
+                          float* losses, float* grad_outputs) override {
+    run_by_clock([&] { cpu::half_squared_error(shape, outputs, targets, scale, losses, grad_outputs); });
+  }
   std::int64_t accuracy(const SoftmaxCrossEntropyShape& shape, const float* logits,
                         const std::uint8_t* labels) override {
     std::int64_t correct = 0;

@@ -3,7 +3,8 @@
 // Dense (fully connected) layer and its gradients, in float32. Formulas and layouts: DenseShape.
 //
 // Forward: dot products of samples with rows of weights (dot_products-inl.h). The gradients by the input and by the
-// weights are weighted sums of rows (weighted_sums-inl.h), of the weights and of the inputs.
+// weights are weighted sums of rows (weighted_sums-inl.h), of the weights and of the inputs. With transposed weights,
+// whose rows are columns, forward and the gradient by the input change places.
 #include "touchstone/dense.h"
 
 #include <cstdint>
@@ -32,25 +33,23 @@ std::int64_t* multiples(std::int64_t count, std::int64_t step, Workspace& worksp
   return values;
 }
 
-void dense_forward_kernel(const DenseShape& shape, const float* input, const float* weights, const float* bias,
-                          float* output, Workspace& workspace) {
+/// output[r][c] = sum over t of left[r][t] * right[c][t], rows of `length` floats.
+void multiply_rows(const float* left, std::int64_t rows, const float* right, std::int64_t columns, std::int64_t length,
+                   float* output, Workspace& workspace) {
   const Workspace::Scope scope(workspace);
-  dot_products({.left = input,
-                .left_pitch = shape.in_features,
+  dot_products({.left = left,
+                .left_pitch = length,
                 .left_batch = 0,
-                .right = weights,
-                .right_offsets = multiples(shape.out_features, shape.in_features, workspace),
+                .right = right,
+                .right_offsets = multiples(columns, length, workspace),
                 .right_batch = 0,
-                .rows = shape.batch,
-                .columns = shape.out_features,
-                .length = shape.in_features,
+                .rows = rows,
+                .columns = columns,
+                .length = length,
                 .batch = 1,
                 .output = output,
-                .output_pitch = shape.out_features,
-                .output_columns = multiples(shape.out_features, 1, workspace)});
-  for (std::int64_t n = 0; bias != nullptr && n < shape.batch; ++n) {
-    add_floats(bias, output + n * shape.out_features, shape.out_features);
-  }
+                .output_pitch = columns,
+                .output_columns = multiples(columns, 1, workspace)});
 }
 
 /// output[r][x] = sum over t of weights[r][t] * source[t][x], rows of `columns` floats; weights[r][t] stands at
@@ -74,16 +73,38 @@ void sum_rows(const float* source, std::int64_t terms, std::int64_t columns, con
                                    .output_pitch = columns});
 }
 
+void dense_forward_kernel(const DenseShape& shape, const float* input, const float* weights, const float* bias,
+                          float* output, Workspace& workspace) {
+  if (shape.transposed_weights) {
+    sum_rows(weights, shape.in_features, shape.out_features, input, shape.in_features, 1, shape.batch, output,
+             workspace);
+  } else {
+    multiply_rows(input, shape.batch, weights, shape.out_features, shape.in_features, output, workspace);
+  }
+  for (std::int64_t n = 0; bias != nullptr && n < shape.batch; ++n) {
+    add_floats(bias, output + n * shape.out_features, shape.out_features);
+  }
+}
+
 void dense_backward_data_kernel(const DenseShape& shape, const float* grad_output, const float* weights,
                                 float* grad_input, Workspace& workspace) {
-  sum_rows(weights, shape.out_features, shape.in_features, grad_output, shape.out_features, 1, shape.batch, grad_input,
-           workspace);
+  if (shape.transposed_weights) {
+    multiply_rows(grad_output, shape.batch, weights, shape.in_features, shape.out_features, grad_input, workspace);
+  } else {
+    sum_rows(weights, shape.out_features, shape.in_features, grad_output, shape.out_features, 1, shape.batch,
+             grad_input, workspace);
+  }
 }
 
 void dense_backward_weights_kernel(const DenseShape& shape, const float* grad_output, const float* input,
                                    float* grad_weights, Workspace& workspace) {
-  sum_rows(input, shape.batch, shape.in_features, grad_output, 1, shape.out_features, shape.out_features, grad_weights,
-           workspace);
+  if (shape.transposed_weights) {
+    sum_rows(grad_output, shape.batch, shape.out_features, input, 1, shape.in_features, shape.in_features, grad_weights,
+             workspace);
+  } else {
+    sum_rows(input, shape.batch, shape.in_features, grad_output, 1, shape.out_features, shape.out_features,
+             grad_weights, workspace);
+  }
 }
 
 void dense_backward_bias_kernel(const DenseShape& shape, const float* grad_output, float* grad_bias) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <variant>
 
 namespace touchstone::cpu {
@@ -17,9 +18,11 @@ constexpr std::int64_t slice_floats = 2048;
 
 NetworkParameters::NetworkParameters(const ExecutionPlan& plan, bool blocks)
     : operations_(fuse(plan, blocks)), prepared_(operations_.size()) {
+  std::map<std::int64_t, std::int64_t> begin_of;  // where weights are summed, by where they stand among the parameters
   for (std::size_t i = 0; i < operations_.size(); ++i) {
     sum_begins_.push_back(sum_floats_);
     const ParameterSlot& slot = operations_[i].parameters;
+    weights_sum_begins_.push_back(begin_of.try_emplace(slot.weights, sum_floats_).first->second);
     if (const auto* block = std::get_if<Conv2dMaxpoolSigmoidShape>(&operations_[i].shape)) {
       add_block(i, *block);
       sum_floats_ += block_gradient_floats(*block);

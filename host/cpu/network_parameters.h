@@ -48,6 +48,9 @@ class NetworkParameters {
   /// Floats of a gradient sum, and where that of an operation begins.
   [[nodiscard]] std::int64_t sum_floats() const { return sum_floats_; }
   [[nodiscard]] std::int64_t sum_begin(std::size_t operation) const { return sum_begins_[operation]; }
+  /// Where the weights' gradient of an operation that is no block is summed: of a tied one, at the place of the
+  /// operation whose weights it shares.
+  [[nodiscard]] std::int64_t weights_sum_begin(std::size_t operation) const { return weights_sum_begins_[operation]; }
 
   /// Takes over new parameters, in the plan's flat layout.
   void prepare(const ParameterPart& part, const float* parameters, Workspace& workspace);
@@ -63,6 +66,7 @@ class NetworkParameters {
   std::vector<ParameterPart> parts_;
   std::vector<AlignedVector<float>> prepared_;  // [operation]; empty but for blocks
   std::vector<std::int64_t> sum_begins_;        // [operation]
+  std::vector<std::int64_t> weights_sum_begins_;
   std::int64_t sum_floats_ = 0;
 };
 

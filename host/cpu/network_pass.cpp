@@ -76,7 +76,7 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, const NetworkParameters& net
       code_stage_ = i;
     }
     const ParameterSlot& slot = stage.operation->parameters;
-    if (slot.weights_count > 0) {
+    if (slot.bias_count > 0) {
       first_with_parameters_ = std::min(first_with_parameters_, i);
     }
     largest =
@@ -151,7 +151,7 @@ void NetworkPass::backward(const float* parameters, std::int64_t batch, bool add
       backward_block(batch, i, sums);
       continue;
     }
-    if (stages_[i].operation->parameters.weights_count > 0) {
+    if (stages_[i].operation->parameters.bias_count > 0) {
       backward_parameters(batch, i, add, sums);
     }
     if (i > first_with_parameters_) {
@@ -229,30 +229,35 @@ void NetworkPass::backward_parameters(std::int64_t batch, std::size_t index, boo
   const float* input = stage.input.data();
   const float* gradient = gradient_.data();
   // Runs `compute` on the place of `count` gradients or, to add, on a place apart.
-  const auto deliver = [&](float* place, std::int64_t count, const auto& cost, const auto& compute) {
+  const auto deliver = [&](bool adds, float* place, std::int64_t count, const auto& cost, const auto& compute) {
     const OperationScope scope(recorder_, stage.operation->layer, cost);
-    compute(add ? added_.data() : place);
-    if (add) {
+    compute(adds ? added_.data() : place);
+    if (adds) {
       const std::array<const float*, 2> partials{place, added_.data()};
       sum_partials(partials, 0, count, place);
     }
   };
-  const auto deliver_both = [&](const auto& shape, const auto& compute_weights, const auto& compute_bias) {
-    float* weights = sums + network_.sum_begin(index);
+  const auto deliver_both = [&](const auto& shape, std::int64_t weights_count, const auto& compute_weights,
+                                const auto& compute_bias) {
+    const bool adds_weights = add || stage.operation->adds_to_weights_gradient;
+    float* weights = sums + network_.weights_sum_begin(index);
+    float* bias = sums + network_.sum_begin(index) + whole_lines(slot.weights_count);
     const auto weights_cost = [&] { return cost::backward_weights(shape); };
     const auto bias_cost = [&] { return cost::backward_bias(shape); };
-    deliver(weights, slot.weights_count, weights_cost, compute_weights);
-    deliver(weights + whole_lines(slot.weights_count), slot.bias_count, bias_cost, compute_bias);
+    deliver(adds_weights, weights, weights_count, weights_cost, compute_weights);
+    deliver(add, bias, slot.bias_count, bias_cost, compute_bias);
   };
   if (const auto* conv2d = std::get_if<Conv2dShape>(&stage.operation->shape)) {
     const Conv2dShape shape = with_batch(*conv2d, batch);
     deliver_both(
-        shape, [&](float* to) { conv2d_backward_filters(shape, gradient, input, to, workspace_); },
+        shape, shape.filters_count(),
+        [&](float* to) { conv2d_backward_filters(shape, gradient, input, to, workspace_); },
         [&](float* to) { conv2d_backward_bias(shape, gradient, to, workspace_); });
   } else if (const auto* dense = std::get_if<DenseShape>(&stage.operation->shape)) {
     const DenseShape shape = with_batch(*dense, batch);
     deliver_both(
-        shape, [&](float* to) { dense_backward_weights(shape, gradient, input, to, workspace_); },
+        shape, shape.weights_count(),
+        [&](float* to) { dense_backward_weights(shape, gradient, input, to, workspace_); },
         [&](float* to) { dense_backward_bias(shape, gradient, to, workspace_); });
   }
 }

@@ -7,8 +7,8 @@
 //   backward, weights  grad_weights[o,i] = sum over n of grad_output[n,o] * input[n,i]
 //   backward, bias     grad_bias[o]      = sum over n of grad_output[n,o]
 //
-//   0 <= n < N, 0 <= i < in, 0 <= o < out. Sums run in ascending order; NaN and infinity spread as IEEE arithmetic has
-//   it.
+//   0 <= n < N, 0 <= i < in, 0 <= o < out; where weights[o,i] stands: DenseShape::weight_at(). Sums run in ascending
+//   order; NaN and infinity spread as IEEE arithmetic has it.
 #include "touchstone/dense.h"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ void dense_forward(const DenseShape& shape, const double* input, const double* w
     for (std::int64_t o = 0; o < shape.out_features; ++o) {
       double sum = bias == nullptr ? 0.0 : bias[o];
       for (std::int64_t i = 0; i < shape.in_features; ++i) {
-        sum += input[n * shape.in_features + i] * weights[o * shape.in_features + i];
+        sum += input[n * shape.in_features + i] * weights[shape.weight_at(o, i)];
       }
       output[n * shape.out_features + o] = sum;
     }
@@ -46,7 +46,7 @@ void dense_backward_data(const DenseShape& shape, const double* grad_output, con
     for (std::int64_t o = 0; o < shape.out_features; ++o) {
       const double gradient = grad_output[n * shape.out_features + o];
       for (std::int64_t i = 0; i < shape.in_features; ++i) {
-        grad_input[n * shape.in_features + i] += gradient * weights[o * shape.in_features + i];
+        grad_input[n * shape.in_features + i] += gradient * weights[shape.weight_at(o, i)];
       }
     }
   }
@@ -59,7 +59,7 @@ void dense_backward_weights(const DenseShape& shape, const double* grad_output, 
     for (std::int64_t o = 0; o < shape.out_features; ++o) {
       const double gradient = grad_output[n * shape.out_features + o];
       for (std::int64_t i = 0; i < shape.in_features; ++i) {
-        grad_weights[o * shape.in_features + i] += gradient * input[n * shape.in_features + i];
+        grad_weights[shape.weight_at(o, i)] += gradient * input[n * shape.in_features + i];
       }
     }
   }

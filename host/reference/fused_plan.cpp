@@ -20,7 +20,8 @@ FusedOperation alone(const ExecutionPlan& plan, std::size_t index) {
                       .shape = {},
                       .parameters = operation.parameters,
                       .input_count = operation.input_count,
-                      .output_count = operation.output_count};
+                      .output_count = operation.output_count,
+                      .adds_to_weights_gradient = operation.adds_to_weights_gradient};
   std::visit([&same](const auto& shape) { same.shape = shape; }, operation.shape);
   return same;
 }
@@ -44,6 +45,9 @@ std::optional<Conv2dMaxpoolSigmoidShape> block_at(const ExecutionPlan& plan, std
   const std::vector<Operation>& operations = plan.operations;
   if (index + 2 >= operations.size() || !std::holds_alternative<SigmoidShape>(operations[index + 2].shape)) {
     return std::nullopt;
+  }
+  if (plan.code_operation == index + 1 || plan.code_operation == index + 2) {
+    return std::nullopt;  // what is within a block has no tensor
   }
   const auto* conv2d = std::get_if<Conv2dShape>(&operations[index].shape);
   const auto* maxpool = std::get_if<MaxpoolShape>(&operations[index + 1].shape);

@@ -22,11 +22,12 @@ struct FusedOperation {
   ParameterSlot parameters;
   std::int64_t input_count = 0;
   std::int64_t output_count = 0;
+  bool adds_to_weights_gradient = false;  ///< as of Operation
 };
 
 /// The operations of a plan. Wherever a convolution with stride 1 and no padding, a max-pool with windows of 2x2 or 3x3
-/// side by side, and a sigmoid follow each other, they become one; the others stay as they are. All of them do unless
-/// `blocks` may become one.
+/// side by side, and a sigmoid follow each other, they become one, unless a sample's code stands between them; the
+/// others stay as they are. All of them do unless `blocks` may become one.
 std::vector<FusedOperation> fuse(const ExecutionPlan& plan, bool blocks = true);
 
 /// How many blocks become one.

@@ -87,7 +87,11 @@ std::vector<double> NetworkPass::backward(const std::vector<double>& parameters,
                           },
                           [&](const DenseShape& sample) {
                             const DenseShape shape = with_batch(sample, batch_);
-                            dense_backward_weights(shape, g, input, grad_weights);
+                            std::vector<double> sum(static_cast<std::size_t>(shape.weights_count()));
+                            dense_backward_weights(shape, g, input, sum.data());
+                            for (std::size_t i = 0; i < sum.size(); ++i) {
+                              grad_weights[i] = operation.adds_to_weights_gradient ? grad_weights[i] + sum[i] : sum[i];
+                            }
                             dense_backward_bias(shape, g, grad_bias);
                             if (!reaches_images) {
                               dense_backward_data(shape, g, weights, grad_input.data());

@@ -115,6 +115,14 @@ OperationCost softmax_cross_entropy(const SoftmaxCrossEntropyShape& shape, bool 
           floats(tensors * shape.count() + shape.batch) + shape.batch};
 }
 
+OperationCost half_squared_error(const HalfSquaredErrorShape& shape, bool with_gradient) {
+  // An element: the difference, its square, the sum; and for the gradient the scale. A row: half of the sum.
+  const std::int64_t element_flops = with_gradient ? 4 : 3;
+  const std::int64_t tensors = with_gradient ? 3 : 2;
+  return {"half_squared_error", element_flops * shape.count() + shape.batch,
+          floats(tensors * shape.count() + shape.batch)};
+}
+
 OperationCost accuracy(const SoftmaxCrossEntropyShape& shape) {
   return {"accuracy", 0, floats(shape.count()) + 2 * shape.batch};
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The executor that the others are checked against: gather, the plan's operations forward, softmax cross-entropy, the
-// operations backward, the optimizer's step; one mini-batch at a time, everything in double precision. The losses and
-// gradients of a mini-batch are means over its samples, however many it has.
+// The executor that the others are checked against: gather, the plan's operations forward, the loss, the operations
+// backward, the optimizer's step; one mini-batch at a time, everything in double precision. The losses and gradients of
+// a mini-batch are means over its samples, however many it has.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include "touchstone/error.h"
 #include "touchstone/executor.h"
 #include "touchstone/gather.h"
+#include "touchstone/half_squared_error.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/softmax_cross_entropy.h"
 
@@ -31,7 +32,7 @@ using Samples = std::span<const std::uint32_t>;
 /// What one mini-batch gave.
 struct BatchResult {
   Metrics metrics;
-  std::vector<double> grad_logits;  // [batch, classes], times the scale that was asked for
+  std::vector<double> grad_logits;  // [batch, output_count], times the scale that was asked for
 };
 
 class ReferenceExecutor final : public Executor {
@@ -139,15 +140,20 @@ class ReferenceExecutor final : public Executor {
   BatchResult run_forward(const ImageSet& images, Samples samples, double scale) {
     load(images, samples);
     const std::vector<double>& logits = pass_.forward(state_.parameters);
-    const SoftmaxCrossEntropyShape shape{.batch = static_cast<std::int64_t>(samples.size()),
-                                         .classes = settings_.plan.classes};
+    const auto batch = static_cast<std::int64_t>(samples.size());
     std::vector<double> losses(samples.size());
-    std::vector<double> grad_logits(logits.size());
-    reference::softmax_cross_entropy(shape, logits.data(), labels_.data(), scale, losses.data(), grad_logits.data());
-    return {.metrics = {.loss_sum = std::accumulate(losses.begin(), losses.end(), 0.0),
-                        .correct = reference::accuracy(shape, logits.data(), labels_.data()),
-                        .count = shape.batch},
-            .grad_logits = std::move(grad_logits)};
+    BatchResult result{.metrics = {.count = batch}, .grad_logits = std::vector<double>(logits.size())};
+    if (settings_.plan.loss == Loss::half_squared_error) {
+      reference::half_squared_error({.batch = batch, .elements = settings_.plan.output_count}, logits.data(),
+                                    pass_.input_of(0).data(), scale, losses.data(), result.grad_logits.data());
+    } else {
+      const SoftmaxCrossEntropyShape shape{.batch = batch, .classes = settings_.plan.classes};
+      reference::softmax_cross_entropy(shape, logits.data(), labels_.data(), scale, losses.data(),
+                                       result.grad_logits.data());
+      result.metrics.correct = reference::accuracy(shape, logits.data(), labels_.data());
+    }
+    result.metrics.loss_sum = std::accumulate(losses.begin(), losses.end(), 0.0);
+    return result;
   }
 
   void update(const std::vector<double>& gradients, const OptimizerStep& step) {

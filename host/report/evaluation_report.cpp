@@ -71,8 +71,12 @@ std::vector<ClassScore> class_scores(const std::vector<std::vector<std::int64_t>
 }
 
 std::string evaluation_text(const Evaluation& evaluation, const Style& style) {
+  if (!evaluation.accuracy) {
+    return fmt::format("error     {} (half the squared error of a reconstruction, mean over {} images)\n",
+                       style.bold(fmt::format("{:.4f}", evaluation.loss)), group_digits(evaluation.count));
+  }
   std::string text =
-      fmt::format("accuracy  {} of {} images\nloss      {:.4f}\n\n", style.bold(format_percent(evaluation.accuracy)),
+      fmt::format("accuracy  {} of {} images\nloss      {:.4f}\n\n", style.bold(format_percent(*evaluation.accuracy)),
                   group_digits(evaluation.count), evaluation.loss);
   text += class_table(class_scores(evaluation.confusion), style);
   text += "\nconfusion (rows: labels; columns: predictions)\n" + confusion_table(evaluation.confusion, style);
@@ -81,9 +85,10 @@ std::string evaluation_text(const Evaluation& evaluation, const Style& style) {
 
 nlohmann::ordered_json evaluation_json(const Evaluation& evaluation) {
   Json json;
-  json["test_accuracy"] = number_or_null(evaluation.accuracy);
+  if (evaluation.accuracy) json["test_accuracy"] = number_or_null(*evaluation.accuracy);
   json["test_loss"] = number_or_null(evaluation.loss);
   json["count"] = evaluation.count;
+  if (!evaluation.accuracy) return json;
   json["per_class"] = Json::array();
   const std::vector<ClassScore> scores = class_scores(evaluation.confusion);
   for (std::size_t label = 0; label < scores.size(); ++label) {

@@ -27,7 +27,7 @@ std::vector<ClassScore> class_scores(const std::vector<std::vector<std::int64_t>
 /// Accuracy and loss, the table of classes and the confusion matrix, as `touchstone eval` prints them.
 std::string evaluation_text(const Evaluation& evaluation, const Style& style);
 
-/// test_accuracy, test_loss, count, per_class and confusion_matrix.
+/// test_accuracy, test_loss, count, per_class and confusion_matrix; of an autoencoder test_loss and count alone.
 nlohmann::ordered_json evaluation_json(const Evaluation& evaluation);
 
 }  // namespace touchstone::report

@@ -17,7 +17,10 @@ constexpr int narrowest_bar = 8;
 
 std::vector<std::string> figures_after_bar(const TrainingProgress& progress, const ProgressFigures& figures) {
   std::vector<std::string> parts;
-  if (progress.samples > 0) parts.push_back(fmt::format("loss {:.4f}", progress.running_loss));
+  if (progress.samples > 0) {
+    const char* const name = progress.running_accuracy ? "loss" : "error";  // of an autoencoder's reconstructions
+    parts.push_back(fmt::format("{} {:.4f}", name, progress.running_loss));
+  }
   if (figures.images_per_second > 0) {
     parts.push_back(group_digits(static_cast<std::int64_t>(figures.images_per_second)) + " images/s");
   }

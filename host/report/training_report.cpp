@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,14 +16,18 @@
 namespace touchstone::report {
 namespace {
 
-/// A heading with the width of what stands below it.
-using Heading = std::pair<std::string_view, std::size_t>;
+using Heading = EpochTable::Heading;
 
-std::vector<Heading> headings(std::size_t epoch_width, bool validation) {
-  std::vector<Heading> all = {{"epoch", epoch_width}, {"train loss", 10}, {"accuracy", 8}};
-  if (validation) all.insert(all.end(), {{"held-out loss", 13}, {"accuracy", 8}});
-  all.insert(all.end(), {{"test loss", 9}, {"accuracy", 8}, {"rate", 9}, {"time", 8}});
-  return all;
+/// The column of a loss, and that of the accuracy which goes with it.
+void add_metrics(std::vector<Heading>& columns, const std::string& set, bool autoencoder) {
+  const std::string heading = set + (autoencoder ? " error" : " loss");
+  columns.emplace_back(heading, std::max<std::size_t>(heading.size(), 8));
+  if (!autoencoder) columns.emplace_back("accuracy", 8);
+}
+
+void add_metrics(std::vector<std::string>& cells, double loss, const std::optional<double>& accuracy) {
+  cells.push_back(fmt::format("{:.4f}", loss));
+  if (accuracy) cells.push_back(format_percent(*accuracy));
 }
 
 std::string join(const std::vector<Heading>& columns, const std::vector<std::string>& cells) {
@@ -37,32 +41,32 @@ std::string join(const std::vector<Heading>& columns, const std::vector<std::str
 
 }  // namespace
 
-EpochTable::EpochTable(std::int64_t epochs, bool validation)
-    : epoch_width_(std::max<std::size_t>(5, 2 * std::to_string(epochs).size() + 1)), validation_(validation) {}
+EpochTable::EpochTable(std::int64_t epochs, bool validation, bool autoencoder) {
+  columns_.emplace_back("epoch", std::max<std::size_t>(5, 2 * std::to_string(epochs).size() + 1));
+  add_metrics(columns_, "train", autoencoder);
+  if (validation) add_metrics(columns_, "held-out", autoencoder);
+  add_metrics(columns_, "test", autoencoder);
+  columns_.insert(columns_.end(), {{"rate", 9}, {"time", 8}});
+}
 
 std::string EpochTable::header(const Style& style) const {
-  const std::vector<Heading> columns = headings(epoch_width_, validation_);
   std::vector<std::string> names;
   std::vector<std::string> rules;
-  for (const Heading& column : columns) {
+  for (const Heading& column : columns_) {
     names.emplace_back(column.first);
     rules.emplace_back(column.second, '-');
   }
-  return style.bold(join(columns, names)) + "\n" + style.dim(join(columns, rules)) + "\n";
+  return style.bold(join(columns_, names)) + "\n" + style.dim(join(columns_, rules)) + "\n";
 }
 
 std::string EpochTable::line(const EpochReport& report) const {
-  std::vector<std::string> cells = {std::to_string(report.epoch), fmt::format("{:.4f}", report.train_loss),
-                                    format_percent(report.train_accuracy)};
-  if (validation_) {
-    cells.push_back(fmt::format("{:.4f}", report.validation_loss.value_or(0)));
-    cells.push_back(format_percent(report.validation_accuracy.value_or(0)));
-  }
-  cells.push_back(fmt::format("{:.4f}", report.test_loss));
-  cells.push_back(format_percent(report.test_accuracy));
+  std::vector<std::string> cells = {std::to_string(report.epoch)};
+  add_metrics(cells, report.train_loss, report.train_accuracy);
+  if (report.validation_loss) add_metrics(cells, *report.validation_loss, report.validation_accuracy);
+  add_metrics(cells, report.test_loss, report.test_accuracy);
   cells.push_back(fmt::format("{:.3g}", report.learning_rate));
   cells.push_back(format_seconds(report.seconds));
-  return join(headings(epoch_width_, validation_), cells) + "\n";
+  return join(columns_, cells) + "\n";
 }
 
 Json number_or_null(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }

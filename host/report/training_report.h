@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -17,16 +19,19 @@ using Json = nlohmann::ordered_json;
 /// The lines of a run, one an epoch, in columns that stay the same from the first line to the last.
 class EpochTable {
  public:
-  /// `validation`: whether images are held out, which adds two columns.
-  EpochTable(std::int64_t epochs, bool validation);
+  /// A heading with the width of what stands below it.
+  using Heading = std::pair<std::string, std::size_t>;
+
+  /// `validation`: whether images are held out, which adds columns; `autoencoder`: whether there are reconstruction
+  /// errors instead of losses and accuracies.
+  EpochTable(std::int64_t epochs, bool validation, bool autoencoder = false);
 
   /// Two lines: the headings and a rule.
   [[nodiscard]] std::string header(const Style& style) const;
   [[nodiscard]] std::string line(const EpochReport& report) const;
 
  private:
-  std::size_t epoch_width_;
-  bool validation_;
+  std::vector<Heading> columns_;
 };
 
 /// A number, or null where it is NaN or infinite (JSON has neither).

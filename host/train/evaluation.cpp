@@ -44,13 +44,13 @@ std::vector<std::uint32_t> slice_of(const ImageSet& images, std::int64_t begin) 
 template <typename Visit>
 void for_each_logits(const Model& model, const SharedImageSet& images, const DeviceRequest& device, Visit&& visit) {
   const std::unique_ptr<Executor> executor = make_tester(model, images, device);
-  const auto classes = static_cast<std::size_t>(model.network.classes());
+  const auto outputs = static_cast<std::size_t>(model.network.output_count());
   for (std::int64_t begin = 0; begin < images->count; begin += slice) {
     const std::vector<std::uint32_t> samples = slice_of(*images, begin);
     const std::vector<float> logits = executor->logits(Split::test, samples);
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      const auto first = logits.begin() + static_cast<std::ptrdiff_t>(i * classes);
-      visit(samples[i], std::vector<double>(first, first + static_cast<std::ptrdiff_t>(classes)));
+      const auto first = logits.begin() + static_cast<std::ptrdiff_t>(i * outputs);
+      visit(samples[i], std::vector<double>(first, first + static_cast<std::ptrdiff_t>(outputs)));
     }
   }
 }
@@ -68,10 +68,18 @@ std::vector<float> collect(const Model& model, const SharedImageSet& images, con
   return values;
 }
 
+Evaluation evaluate_reconstructions(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
+  std::vector<std::uint32_t> samples(static_cast<std::size_t>(images->count));
+  std::iota(samples.begin(), samples.end(), 0U);
+  const Metrics metrics = make_tester(model, images, device)->evaluate(Split::test, samples);
+  return {.loss = metrics.mean_loss(), .count = metrics.count};
+}
+
 }  // namespace
 
 Evaluation evaluate(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
   check_fit(model.network, *images, "test");
+  if (model.network.is_autoencoder()) return evaluate_reconstructions(model, images, device);
   const auto classes = static_cast<std::size_t>(model.network.classes());
   Evaluation evaluation{.loss = 0,
                         .accuracy = 0,

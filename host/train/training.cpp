@@ -148,7 +148,7 @@ class TrainingRun {
   [[nodiscard]] bool target_reached() const {
     if (!settings_.target_accuracy || checkpoint_.history.empty()) return false;
     const EpochReport& last = checkpoint_.history.back();
-    return last.validation_accuracy.value_or(last.test_accuracy) >= *settings_.target_accuracy;
+    return (last.validation_accuracy ? last.validation_accuracy : last.test_accuracy) >= settings_.target_accuracy;
   }
 
   /// The order in which an epoch visits the training samples.
@@ -214,7 +214,12 @@ class TrainingRun {
                                     .samples = position.metrics.count,
                                     .samples_per_epoch = samples_per_epoch(),
                                     .running_loss = position.metrics.mean_loss(),
-                                    .running_accuracy = position.metrics.accuracy()});
+                                    .running_accuracy = accuracy(position.metrics)});
+  }
+
+  /// Nothing for an autoencoder.
+  [[nodiscard]] std::optional<double> accuracy(const Metrics& metrics) const {
+    return network_.is_autoencoder() ? std::nullopt : std::optional(metrics.accuracy());
   }
 
   /// Loss and accuracy in slices, so that a slow device can be stopped; nothing when it was.
@@ -234,19 +239,19 @@ class TrainingRun {
     const TrainingPosition& position = checkpoint_.position;
     EpochReport report{.epoch = position.epoch,
                        .train_loss = position.metrics.mean_loss(),
-                       .train_accuracy = position.metrics.accuracy(),
+                       .train_accuracy = accuracy(position.metrics),
                        .learning_rate = learning_rate(position.epoch * steps_per_epoch() - 1),
                        .seconds = position.epoch_seconds};
     if (!split_.validation.empty()) {
       const std::optional<Metrics> validation = evaluate(Split::training, split_.validation);
       if (!validation) return false;
       report.validation_loss = validation->mean_loss();
-      report.validation_accuracy = validation->accuracy();
+      report.validation_accuracy = accuracy(*validation);
     }
     const std::optional<Metrics> test = evaluate(Split::test, test_samples_);
     if (!test) return false;
     report.test_loss = test->mean_loss();
-    report.test_accuracy = test->accuracy();
+    report.test_accuracy = accuracy(*test);
 
     keep_if_best(report);
     checkpoint_.history.push_back(report);
@@ -257,10 +262,17 @@ class TrainingRun {
   }
 
   void keep_if_best(const EpochReport& report) {
-    if (!report.validation_accuracy) return;
+    if (!report.validation_loss) return;
     BestWeights& best = checkpoint_.best;
-    const bool better = best.epoch == 0 || *report.validation_accuracy > *epoch_report(best.epoch).validation_accuracy;
-    if (better) best = {report.epoch, executor_->state().parameters};
+    if (best.epoch == 0 || better(report, epoch_report(best.epoch))) {
+      best = {report.epoch, executor_->state().parameters};
+    }
+  }
+
+  /// On the held-out images: by accuracy, or of an autoencoder by loss.
+  static bool better(const EpochReport& report, const EpochReport& other) {
+    if (!report.validation_accuracy) return *report.validation_loss < *other.validation_loss;
+    return *report.validation_accuracy > *other.validation_accuracy;
   }
 
   [[nodiscard]] const EpochReport& epoch_report(std::int64_t epoch) const {
@@ -302,7 +314,9 @@ class TrainingRun {
     for (const EpochReport& report : checkpoint_.history) result.train_seconds += report.seconds;
     if (!checkpoint_.history.empty()) {
       const std::int64_t best = checkpoint_.best.epoch;
-      result.test_accuracy = (best > 0 ? epoch_report(best) : checkpoint_.history.back()).test_accuracy;
+      const EpochReport& report = best > 0 ? epoch_report(best) : checkpoint_.history.back();
+      result.test_loss = report.test_loss;
+      result.test_accuracy = report.test_accuracy;
     }
     if (settings_.target_accuracy) result.target_reached = target_reached();
     return result;
@@ -320,18 +334,22 @@ class TrainingRun {
 
 }  // namespace
 
-void TrainingSettings::validate() const {
+void TrainingSettings::validate(const Network& network) const {
   recipe.validate();
   if (validation < 0) throw UsageError(fmt::format("validation is {}; expected at least 0", validation));
   if (target_accuracy && !(*target_accuracy > 0 && *target_accuracy <= 1)) {
     throw UsageError(
         fmt::format("target accuracy is {}; expected a fraction, more than 0 and at most 1", *target_accuracy));
   }
+  if (target_accuracy && network.is_autoencoder()) {
+    throw UsageError(
+        fmt::format("target accuracy: the network `{}` is an autoencoder, which has no accuracy", network.name()));
+  }
 }
 
 TrainingResult train(const Network& network, const Dataset& dataset, const TrainingSettings& settings,
                      const DeviceRequest& device, const TrainingOptions& options) {
-  settings.validate();
+  settings.validate(network);
   check_fit(network, *dataset.training, "training");
   check_fit(network, *dataset.test, "test");
   if (options.resume && !options.run_directory) throw UsageError("resuming needs a run directory");

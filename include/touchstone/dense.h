@@ -9,8 +9,8 @@ namespace touchstone {
 ///
 ///   output[n,o] = bias[o] + sum over i of input[n,i] * weights[o,i]
 ///
-/// With transposed_weights they stand as [in,out], those of another layer with its input and output swapped: what
-/// stands here and below as weights[o,i] is then at i*out + o. The same goes for their gradient.
+/// With transposed_weights they stand as [in,out], as those of another layer with input and output swapped: what is
+/// called weights[o,i] is then at i*out + o. The same goes for their gradient.
 struct DenseShape {
   std::int64_t batch = 1;
   std::int64_t in_features = 1;
@@ -19,6 +19,10 @@ struct DenseShape {
 
   [[nodiscard]] constexpr std::int64_t input_count() const { return batch * in_features; }
   [[nodiscard]] constexpr std::int64_t weights_count() const { return out_features * in_features; }
+  /// Where weights[o,i] stands.
+  [[nodiscard]] constexpr std::int64_t weight_at(std::int64_t o, std::int64_t i) const {
+    return transposed_weights ? i * out_features + o : o * in_features + i;
+  }
   [[nodiscard]] constexpr std::int64_t output_count() const { return batch * out_features; }
   [[nodiscard]] constexpr std::int64_t multiply_adds() const { return output_count() * in_features; }
 

@@ -11,6 +11,7 @@
 #include "touchstone/dense.h"
 #include "touchstone/gather.h"
 #include "touchstone/gaussian_operations.h"
+#include "touchstone/half_squared_error.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/operation_timer.h"
 #include "touchstone/optimizer.h"
@@ -77,6 +78,8 @@ class DeviceOperations {
 
   virtual void softmax_cross_entropy(const SoftmaxCrossEntropyShape& shape, const float* logits,
                                      const std::uint8_t* labels, float scale, float* losses, float* grad_logits) = 0;
+  virtual void half_squared_error(const HalfSquaredErrorShape& shape, const float* outputs, const float* targets,
+                                  float scale, float* losses, float* grad_outputs) = 0;
   virtual std::int64_t accuracy(const SoftmaxCrossEntropyShape& shape, const float* logits,
                                 const std::uint8_t* labels) = 0;
 

@@ -7,6 +7,7 @@
 #include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dense.h"
 #include "touchstone/gather.h"
+#include "touchstone/half_squared_error.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/plan.h"
@@ -60,6 +61,7 @@ OperationCost backward_bias(const Conv2dMaxpoolSigmoidShape& shape);
 
 /// `with_gradient`: false where only the losses are wanted.
 OperationCost softmax_cross_entropy(const SoftmaxCrossEntropyShape& shape, bool with_gradient = true);
+OperationCost half_squared_error(const HalfSquaredErrorShape& shape, bool with_gradient = true);
 OperationCost accuracy(const SoftmaxCrossEntropyShape& shape);
 /// One step of sgd, adam or adamw over `count` parameters.
 OperationCost optimizer(OptimizerKind kind, std::int64_t count);

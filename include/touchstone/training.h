@@ -22,22 +22,23 @@ struct TrainingSettings {
   bool shuffle = true;          ///< false: batches in file order
   std::int64_t validation = 0;  ///< training images held out (picked by the seed) to decide which weights are kept
   /// Stops after the epoch whose accuracy (on the held-out images where there are any, else on the test images)
-  /// reaches this fraction of 1.
+  /// reaches this fraction of 1. Not for an autoencoder, which has no accuracy.
   std::optional<double> target_accuracy{};
 
-  /// Throws UsageError naming the setting that is out of range.
-  void validate() const;
+  /// Throws UsageError naming the setting that is out of range, or that the network has no use for.
+  void validate(const Network& network) const;
 };
 
-/// One epoch of a run. Losses are means over samples; accuracies are fractions of 1.
+/// One epoch of a run. Losses are means over samples, of an autoencoder its reconstruction errors; accuracies are
+/// fractions of 1, which an autoencoder has not.
 struct EpochReport {
   std::int64_t epoch = 0;  ///< from 1
   double train_loss = 0;   ///< over the epoch as it went, each sample before its step's update
-  double train_accuracy = 0;
+  std::optional<double> train_accuracy{};
   std::optional<double> validation_loss{};
   std::optional<double> validation_accuracy{};
   double test_loss = 0;
-  double test_accuracy = 0;
+  std::optional<double> test_accuracy{};
   double learning_rate = 0;  ///< of the epoch's last step
   double seconds = 0;        ///< training alone, shuffle and gather included, evaluation excluded
 };
@@ -48,8 +49,8 @@ struct TrainingProgress {
   std::int64_t epochs = 0;
   std::int64_t samples = 0;  ///< of this epoch, done
   std::int64_t samples_per_epoch = 0;
-  double running_loss = 0;      ///< mean over the epoch so far
-  double running_accuracy = 0;  ///< mean over the epoch so far
+  double running_loss = 0;                   ///< mean over the epoch so far
+  std::optional<double> running_accuracy{};  ///< mean over the epoch so far; nothing for an autoencoder
 };
 
 /// Hears how a run goes. Called from the training thread.
@@ -68,8 +69,9 @@ class TrainingObserver {
 struct TrainingResult {
   Model model;  ///< the final weights, or with `validation` the best on the held-out images
   std::vector<EpochReport> epochs{};
-  double test_accuracy = 0;              ///< of `model`
-  std::optional<bool> target_reached{};  ///< where a target was set
+  double test_loss = 0;                   ///< of `model`
+  std::optional<double> test_accuracy{};  ///< of `model`; nothing for an autoencoder, or before the first epoch's end
+  std::optional<bool> target_reached{};   ///< where a target was set
   bool interrupted = false;
   double train_seconds = 0;  ///< sum of the epochs' seconds
 };
@@ -90,12 +92,12 @@ struct TrainingOptions {
 TrainingResult train(const Network& network, const Dataset& dataset, const TrainingSettings& settings,
                      const DeviceRequest& device = {}, const TrainingOptions& options = {});
 
-/// Loss, accuracy and confusion of a model on labelled images.
+/// Loss, accuracy and confusion of a model on labelled images; of an autoencoder its reconstruction error alone.
 struct Evaluation {
   double loss = 0;
-  double accuracy = 0;
+  std::optional<double> accuracy{};
   std::int64_t count = 0;
-  std::vector<std::vector<std::int64_t>> confusion;  ///< [label][prediction], classes x classes
+  std::vector<std::vector<std::int64_t>> confusion{};  ///< [label][prediction], classes x classes
 };
 
 /// Evaluates a model. Throws Error where images and network do not fit.
@@ -115,7 +117,7 @@ Codes encode(const Model& model, const SharedImageSet& images, const DeviceReque
 /// an element into a pixel). Throws Error where images and network do not fit, or the network is a classifier.
 std::vector<float> reconstruct(const Model& model, const SharedImageSet& images, const DeviceRequest& device = {});
 
-/// Class probabilities [images][classes] of a model for images of its input size.
+/// Class probabilities [images][classes] of a model for images of its input size. Throws Error for an autoencoder.
 std::vector<std::vector<double>> predict(const Model& model, const SharedImageSet& images,
                                          const DeviceRequest& device = {});
 
