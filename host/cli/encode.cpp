@@ -24,7 +24,7 @@ namespace {
 
 constexpr const char* examples =
     "  touchstone encode runs/NAME --out codes.npy\n"
-    "  touchstone encode model.safetensors data/fashion --split train --out codes.npy\n"
+    "  touchstone encode runs/NAME data/fashion --split train --out codes.npy\n"
     "  python3 -c 'import numpy; print(numpy.load(\"codes.npy\").shape)'";
 
 struct EncodeOptions {

@@ -27,7 +27,7 @@ namespace {
 
 constexpr const char* examples =
     "  touchstone reconstruct runs/NAME --out grid.png\n"
-    "  touchstone reconstruct model.safetensors data/fashion --split train --count 50 --out grid.png";
+    "  touchstone reconstruct runs/NAME --split train --count 50 --out grid.png";
 
 constexpr std::int64_t default_count = 20;
 

@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include "touchstone/error.h"
-#include "touchstone/principal_components.h"
 
 // LAPACK's own interface, which OpenBLAS brings without a header: everything by address, and the length of each text
 // at the end. LAPACK's documentation describes the arguments.
@@ -49,7 +48,7 @@ void call(const char* name, Routine&& routine) {
 
 }  // namespace
 
-bool has_lapack() { return true; }
+void require_lapack() {}
 
 SingleThread::SingleThread() {
 #ifdef TOUCHSTONE_OPENBLAS

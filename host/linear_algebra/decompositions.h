@@ -8,6 +8,9 @@ namespace touchstone {
 
 // What LAPACK does, for matrices in its own order: column by column.
 
+/// Throws Error in a build without LAPACK, as the functions below do.
+void require_lapack();
+
 /// Keeps BLAS and LAPACK to one thread, for the same bits on any machine, while the object lives.
 class SingleThread {
  public:

@@ -76,6 +76,7 @@ PrincipalComponents principal_components(const RowSource& rows, std::int64_t cou
     throw UsageError(
         fmt::format("principal components: {} of {} dimensions; expected from 1 to as many", count, rows.dimensions));
   }
+  require_lapack();  // before the covariance is summed in vain
   const SingleThread single_thread;
   std::vector<double> mean = mean_of(rows);
   Eigenpairs pairs = largest_eigenpairs(rows.dimensions, covariance_of(rows, mean), count);

@@ -2,7 +2,6 @@
 // What takes the place of the decompositions in a build without LAPACK: says so.
 #include "host/linear_algebra/decompositions.h"
 #include "touchstone/error.h"
-#include "touchstone/principal_components.h"
 
 namespace touchstone {
 namespace {
@@ -12,7 +11,7 @@ constexpr const char* problem =
 
 }  // namespace
 
-bool has_lapack() { return false; }
+void require_lapack() { throw Error(problem); }
 
 SingleThread::SingleThread() = default;
 SingleThread::~SingleThread() = default;

@@ -26,12 +26,9 @@ struct PrincipalComponents {
   std::vector<double> variances;  ///< [count]: the eigenvalues, descending; the covariance's divisor is the row count
 };
 
-/// Whether this build has LAPACK, which the functions below need: they throw Error where it does not.
-bool has_lapack();
-
 /// The leading `count` principal components of the rows, each read twice. Double precision, and the same bits
 /// whatever the number of threads. Throws UsageError unless there is a row and `count` is from 1 to the dimensions;
-/// Error where values are not finite.
+/// Error where values are not finite, and in a build without LAPACK.
 PrincipalComponents principal_components(const RowSource& rows, std::int64_t count);
 
 /// The mean over rows of |x - x'|^2, where x' is what the components give back of x. Throws UsageError unless there is
@@ -44,7 +41,8 @@ double mean_squared_error(const PrincipalComponents& components, const RowSource
 /// subspace contains the other. By the singular values of Qa^T Qb, the cosines, and of Qb - Qa Qa^T Qb, the sines, of
 /// orthonormal bases Qa and Qb; each angle is taken from whichever of the two is below sqrt(1/2), so that small ones
 /// too are accurate to some machine epsilons (Bjorck and Golub, "Numerical methods for computing angles between linear
-/// subspaces", 1973). Throws Error where the rows of one are linearly dependent or not finite, UsageError where
+/// subspaces", 1973). Throws Error where the rows of one are linearly dependent or not finite and in a build without
+/// LAPACK, UsageError where
 /// they are not 1 to `dimensions` rows.
 std::vector<double> principal_angles(std::int64_t dimensions, const std::vector<double>& first,
                                      const std::vector<double>& second);
