@@ -76,6 +76,39 @@ TEST(NetworkCheck, PassesTheCpu) {
   EXPECT_TRUE(report.passed());
 }
 
+TEST(NetworkCheck, PassesTheCpusAutoencoders) {
+  for (const std::string& decoder : {test::untied_decoder, test::tied_decoder}) {
+    const NetworkRun run{.network = test::tiny_autoencoder(decoder),
+                         .training = test::tiny_images(101, 1),
+                         .steps = 6,
+                         .batch_size = 16};
+    const NetworkReport report =
+        check_network(run, [](const auto& settings) { return make_cpu_executor(settings, 2); });
+    EXPECT_EQ(report.network, "tiny-autoencoder");
+    for (const GradientReport& gradients : report.gradients) {
+      EXPECT_EQ(gradients.problem, "");
+      EXPECT_GT(gradients.worst_ratio, 0);
+      EXPECT_EQ(gradients.passed_over, 0);
+    }
+    EXPECT_EQ(report.trajectory.problem, "");
+    EXPECT_GT(report.trajectory.drift, 0);
+  }
+}
+
+// As if the encoder forgot to add: its own use alone.
+TEST(NetworkCheck, FindsATiedGradientThroughOneUseAlone) {
+  const NetworkRun run{.network = test::tiny_autoencoder(test::tied_decoder),
+                       .training = test::tiny_images(101, 1),
+                       .steps = 1,
+                       .batch_size = 16};
+  const NetworkReport report = check_network(run, [](ExecutorSettings settings) {
+    settings.plan.operations.front().adds_to_weights_gradient = false;
+    return make_reference_executor(settings);
+  });
+  EXPECT_GT(report.gradients[0].wrong, 0);
+  EXPECT_FALSE(report.passed());
+}
+
 TEST(NetworkCheck, FindsAWrongMean) {
   const NetworkReport report = check_scaled(16.0 / 15.0, 1);
   EXPECT_GT(report.gradients[0].wrong, 0);

@@ -17,19 +17,23 @@ namespace touchstone {
 namespace {
 
 std::string describe(const DenseShape& s) {
-  return fmt::format("N{} in {} out {}", s.batch, s.in_features, s.out_features);
+  return fmt::format("N{} in {} out {}{}", s.batch, s.in_features, s.out_features,
+                     s.transposed_weights ? " transposed" : "");
 }
 
 /// {N, in, out}, around the sizes of vectors (1, 4, 8, 16) and tiles, then seeded.
 std::vector<DenseShape> all_shapes() {
-  std::vector<DenseShape> shapes{{1, 1, 1},   {4, 256, 10}, {64, 256, 10}, {1, 15, 3}, {2, 16, 4},  {3, 17, 5},
-                                 {5, 31, 7},  {8, 33, 9},   {7, 47, 11},   {9, 49, 1}, {1, 3, 100}, {17, 5, 6},
-                                 {0, 12, 10}, {3, 1, 17},   {2, 784, 30},  {6, 64, 13}};
+  std::vector<DenseShape> shapes{{1, 1, 1},   {4, 256, 10}, {64, 256, 10}, {1, 15, 3},  {2, 16, 4},        {3, 17, 5},
+                                 {5, 31, 7},  {8, 33, 9},   {7, 47, 11},   {9, 49, 1},  {1, 3, 100},       {17, 5, 6},
+                                 {0, 12, 10}, {3, 1, 17},   {2, 784, 30},  {6, 64, 13}, {2, 30, 784, true}};
   test::Draws draws(1);
   for (int i = 0; i < 60; ++i) {
     const std::int64_t batch = draws.between(1, 20);
     const std::int64_t in = draws.between(1, 70);
-    shapes.push_back({.batch = batch, .in_features = in, .out_features = draws.between(1, 40)});
+    shapes.push_back({.batch = batch,
+                      .in_features = in,
+                      .out_features = draws.between(1, 40),
+                      .transposed_weights = draws.between(0, 1) == 1});
   }
   return shapes;
 }

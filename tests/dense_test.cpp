@@ -36,6 +36,8 @@ const std::vector<NamedShape>& shapes() {
       {"primes", {.batch = 5, .in_features = 13, .out_features = 7}},
       {"more outputs than inputs", {.batch = 2, .in_features = 3, .out_features = 17}},
       {"empty batch", {.batch = 0, .in_features = 3, .out_features = 2}},
+      {"transposed", {.batch = 5, .in_features = 13, .out_features = 7, .transposed_weights = true}},
+      {"transposed, one input", {.batch = 4, .in_features = 1, .out_features = 3, .transposed_weights = true}},
   };
   return all;
 }
@@ -83,6 +85,16 @@ TEST(DenseReference, WorkedByHand) {
   //   g x^T, summed: 1*(1,2,3) + 2*(-1,0,4) and -1*(1,2,3) + 5*(-1,0,4)
   EXPECT_THAT(backward_weights(shape, grad_output, input), ElementsAre(-1, 2, 11, -6, -2, 17));
   EXPECT_THAT(backward_bias(shape, grad_output), ElementsAre(3, 4));
+}
+
+TEST(DenseReference, TransposedWeightsAreTheSameLayer) {
+  const DenseShape shape{.batch = 2, .in_features = 3, .out_features = 2, .transposed_weights = true};
+  const std::vector<double> input{1, 2, 3, -1, 0, 4};
+  const std::vector<double> transposed{1, 3, 0, -1, 2, 0};  // of (1 0 2 / 3 -1 0)
+  const std::vector<double> grad_output{1, -1, 2, 5};
+  EXPECT_THAT(forward(shape, input, transposed, {10, 20}), ElementsAre(17, 21, 17, 17));
+  EXPECT_THAT(backward_data(shape, grad_output, transposed), ElementsAre(-2, 1, 2, 17, -5, 4));
+  EXPECT_THAT(backward_weights(shape, grad_output, input), ElementsAre(-1, -6, 2, -2, 11, 17));
 }
 
 // <W x, g> = <x, W^T g> = <W, g x^T>: on integers without rounding.

@@ -90,6 +90,20 @@ TEST_P(EvaluationOn, CodesAreTheInputOfTheLastDenseLayer) {
   }
 }
 
+TEST_P(EvaluationOn, OfAnAutoencoderIsItsReconstructionError) {
+  const Network network = test::tiny_autoencoder(test::tied_decoder);
+  const Model model{network, {0.4, 0.3}, initial_parameters(network, 2)};
+  const SharedImageSet images = tiny_images(300, 4);
+  const Evaluation evaluation = evaluate(model, images, {.name = GetParam()});
+  EXPECT_EQ(evaluation.count, 300);
+  EXPECT_FALSE(evaluation.accuracy);
+  EXPECT_TRUE(evaluation.confusion.empty());
+  EXPECT_NEAR(evaluation.loss, evaluate(model, images, {.name = "reference"}).loss, 1e-5 * evaluation.loss);
+  EXPECT_EQ(encode(model, images, {.name = GetParam()}).size, 3);
+  EXPECT_THAT(test::error_message([&] { predict(model, images, {.name = GetParam()}); }),
+              HasSubstr("`touchstone reconstruct`"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, EvaluationOn, ::testing::Values("cpu", "emulated", "reference"),
                          [](const auto& parameter) { return parameter.param; });
 

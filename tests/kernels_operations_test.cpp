@@ -339,8 +339,10 @@ TEST_F(OperationsTest, MaxpoolSelectsAndGathersAsTheReference) {
 }
 
 TEST_F(OperationsTest, DenseIsExactOnIntegers) {
-  for (const DenseShape& shape : {DenseShape{.batch = 5, .in_features = 37, .out_features = 10}, DenseShape{},
-                                  DenseShape{.batch = 70, .in_features = 3, .out_features = 129}}) {
+  for (const DenseShape& shape :
+       {DenseShape{.batch = 5, .in_features = 37, .out_features = 10}, DenseShape{},
+        DenseShape{.batch = 70, .in_features = 3, .out_features = 129},
+        DenseShape{.batch = 5, .in_features = 37, .out_features = 10, .transposed_weights = true}}) {
     const std::vector<double> input = random_integers(shape.input_count(), 4, 1);
     const std::vector<double> weights = random_integers(shape.weights_count(), 4, 2);
     const std::vector<double> bias = random_integers(shape.out_features, 9, 3);
@@ -406,6 +408,28 @@ TEST_F(OperationsTest, SoftmaxCrossEntropyForAnyNumberOfClasses) {
     }
     EXPECT_EQ(operations_->accuracy(shape, logits.data(), labels.data()),
               reference::accuracy(shape, to_doubles(logits).data(), labels.data()));
+  }
+}
+
+TEST_F(OperationsTest, HalfSquaredErrorIsExactOnIntegers) {
+  for (const std::int64_t elements : {1, 2, 3, 10, 33, 100, 784}) {
+    SCOPED_TRACE(std::to_string(elements) + " elements");
+    const HalfSquaredErrorShape shape{.batch = 37, .elements = elements};
+    const std::vector<double> outputs = random_integers(shape.count(), 20, 1);
+    const std::vector<double> targets = random_integers(shape.count(), 20, 2);
+    std::vector<double> expected_losses = poison(shape.batch);
+    std::vector<double> expected_gradient = poison(shape.count());
+    reference::half_squared_error(shape, outputs.data(), targets.data(), 0.125, expected_losses.data(),
+                                  expected_gradient.data());
+    std::vector<float> losses = unwritten(shape.batch);
+    const std::vector<float> gradient = under_each_variant([&](DeviceOperations& device) {
+      std::vector<float> result = unwritten(shape.count());
+      device.half_squared_error(shape, to_floats(outputs).data(), to_floats(targets).data(), 0.125F, losses.data(),
+                                result.data());
+      return result;
+    });
+    EXPECT_EQ(to_doubles(losses), expected_losses);
+    EXPECT_EQ(to_doubles(gradient), expected_gradient);
   }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <variant>
 
 #include "touchstone/plan.h"
 
@@ -23,6 +25,26 @@ class PlanBuilder {
     const DenseShape shape{.in_features = count_, .out_features = units};
     const ParameterSlot parameters = take(shape.weights_count(), units);
     return add("dense", shape, units, parameters);
+  }
+  /// A dense layer with the weights of the operation `owner`, transposed.
+  PlanBuilder& tied_dense(std::size_t owner) {
+    const std::int64_t weights = plan_.operations[owner].parameters.weights;
+    const std::int64_t units = plan_.operations[owner].input_count;
+    for (Operation& other : plan_.operations) {
+      const bool shares = std::holds_alternative<DenseShape>(other.shape) && other.parameters.weights == weights;
+      other.adds_to_weights_gradient = other.adds_to_weights_gradient || shares;
+    }
+    const ParameterSlot parameters{.weights = weights, .weights_count = 0, .bias = place(units), .bias_count = units};
+    return add("tied", DenseShape{.in_features = count_, .out_features = units, .transposed_weights = true}, units,
+               parameters);
+  }
+  /// The plan of an autoencoder, whose code operation `code` reads.
+  [[nodiscard]] ExecutionPlan autoencoder(std::size_t code) const {
+    ExecutionPlan result = plan();
+    result.loss = Loss::half_squared_error;
+    result.classes = 0;
+    result.code_operation = code;
+    return result;
   }
   [[nodiscard]] ExecutionPlan plan() const {
     ExecutionPlan plan = plan_;

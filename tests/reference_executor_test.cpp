@@ -69,6 +69,15 @@ ExecutionPlan pool_first_plan() {
 /// A sigmoid straight at the images.
 ExecutionPlan sigmoid_first_plan() { return PlanBuilder(image_shape.count()).sigmoid().dense(classes).plan(); }
 
+ExecutionPlan untied_autoencoder() { return PlanBuilder(image_shape.count()).dense(5).dense(84).autoencoder(1); }
+
+ExecutionPlan tied_autoencoder() { return PlanBuilder(image_shape.count()).dense(5).tied_dense(0).autoencoder(1); }
+
+/// Weights that are used three times.
+ExecutionPlan twice_tied_autoencoder() {
+  return PlanBuilder(image_shape.count()).dense(5).sigmoid().tied_dense(0).dense(5).tied_dense(0).autoencoder(1);
+}
+
 /// Black images with label 0.
 ImageSet black_images(std::int64_t count, const ImageShape& shape) {
   return {.count = count,
@@ -150,6 +159,61 @@ TEST(ReferenceExecutor, GradientsAgreeWithCentralDifferencesOfTheMeanLoss) {
     // A small step, so that no max-pool changes its choice on the way.
     expect_gradient(gradient, central_differences(parameters, objective, 0x1p-18), 1e-8);
   }
+}
+
+TEST(ReferenceExecutor, AutoencodersGradientsAgreeWithCentralDifferences) {
+  const Samples samples{8, 0, 3, 3, 5, 1};
+  for (const ExecutionPlan& plan : {untied_autoencoder(), tied_autoencoder(), twice_tied_autoencoder()}) {
+    SCOPED_TRACE(plan.operations.size());
+    const std::unique_ptr<Executor> executor = make_loaded(plan);
+    std::vector<double> parameters = executor->state().parameters;
+    const std::vector<double> gradient = executor->gradients(samples);
+    const auto objective = [&] {
+      set_parameters(*executor, parameters);
+      return executor->evaluate(Split::training, samples).mean_loss();
+    };
+    expect_gradient(gradient, central_differences(parameters, objective, 0x1p-10), 1e-8);
+  }
+}
+
+// With Wd = We^T the tied gradient by We is the untied one by We plus the transpose of that by Wd.
+TEST(ReferenceExecutor, TheTiedGradientIsTheSumThroughBothUses) {
+  const Samples samples{8, 0, 3};
+  const std::unique_ptr<Executor> tied = make_loaded(tied_autoencoder());
+  const std::unique_ptr<Executor> untied = make_loaded(untied_autoencoder());
+  const Operation encoder = tied_autoencoder().operations[0];
+  const ExecutionPlan plan = untied_autoencoder();
+  const Operation& decoder = plan.operations[1];
+  const std::vector<double> shared = tied->state().parameters;
+  std::vector<double> parameters(static_cast<std::size_t>(plan.parameter_floats));
+  const auto at = [](std::int64_t begin, std::int64_t place) { return static_cast<std::size_t>(begin + place); };
+  const std::int64_t tied_bias = tied_autoencoder().operations[1].parameters.bias;
+  for (std::int64_t i = 0; i < decoder.parameters.weights; ++i) parameters[at(0, i)] = shared[at(0, i)];
+  for (std::int64_t i = 0; i < 84; ++i) {
+    parameters[at(decoder.parameters.bias, i)] = shared[at(tied_bias, i)];
+    for (std::int64_t o = 0; o < 5; ++o) {
+      parameters[at(decoder.parameters.weights, i * 5 + o)] = shared[at(encoder.parameters.weights, o * 84 + i)];
+    }
+  }
+  set_parameters(*untied, parameters);
+  EXPECT_EQ(tied->evaluate(Split::training, samples).loss_sum, untied->evaluate(Split::training, samples).loss_sum);
+  const std::vector<double> sum = tied->gradients(samples);
+  const std::vector<double> parts = untied->gradients(samples);
+  for (std::int64_t o = 0; o < 5; ++o) {
+    for (std::int64_t i = 0; i < 84; ++i) {
+      const double expected =
+          parts[at(encoder.parameters.weights, o * 84 + i)] + parts[at(decoder.parameters.weights, i * 5 + o)];
+      EXPECT_NEAR(sum[at(encoder.parameters.weights, o * 84 + i)], expected, 1e-12 * (1 + std::abs(expected)));
+    }
+  }
+}
+
+TEST(ReferenceExecutor, AnAutoencoderIgnoresLabels) {
+  const std::unique_ptr<Executor> executor = make_loaded(tied_autoencoder());
+  const Metrics metrics = executor->evaluate(Split::test, Samples{0, 1, 2, 3});
+  EXPECT_GT(metrics.loss_sum, 0);
+  EXPECT_EQ(metrics.correct, 0);
+  EXPECT_EQ(metrics.count, 4);
 }
 
 TEST(ReferenceExecutor, GradientsChangeNothingAndLeaveTheGapsZero) {

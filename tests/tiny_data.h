@@ -48,6 +48,25 @@ learning_rate = 0.2
 momentum = 0.9
 )";
 
+/// An autoencoder of the tiny images with a code of three values; `decoder`: the keys of its last layer.
+inline Network tiny_autoencoder(const std::string& decoder) {
+  return Network::parse(R"(name = "tiny-autoencoder"
+input = [1, 6, 7]
+loss = "half-squared-error"
+layers = [{type = "flatten"}, {type = "dense", name = "encoder", units = 3}, {type = "dense", )" +
+                            decoder + R"(}]
+[training]
+epochs = 8
+batch_size = 8
+optimizer = "adam"
+learning_rate = 0.02
+)",
+                        "tiny-autoencoder.toml");
+}
+
+inline const std::string untied_decoder = "units = 42";
+inline const std::string tied_decoder = "tied_to = \"encoder\"";
+
 inline Network tiny_network() { return Network::parse(tiny_network_toml, "tiny.toml"); }
 
 }  // namespace touchstone::test

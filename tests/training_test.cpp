@@ -67,6 +67,17 @@ class TrainingOn : public ::testing::TestWithParam<std::string> {
   [[nodiscard]] static DeviceRequest device() { return {.name = GetParam(), .threads = 2}; }
 };
 
+TEST_P(TrainingOn, AutoencodersLearn) {
+  for (const std::string& decoder : {test::untied_decoder, test::tied_decoder}) {
+    const Network network = test::tiny_autoencoder(decoder);
+    const TrainingResult result = train(network, tiny_dataset(), {.recipe = network.recipe()}, device());
+    ASSERT_EQ(result.epochs.size(), 8U);
+    EXPECT_LT(result.test_loss, 0.5 * result.epochs.front().test_loss);
+    EXPECT_EQ(result.test_loss, result.epochs.back().test_loss);
+    EXPECT_FALSE(result.test_accuracy || result.epochs.back().train_accuracy || result.epochs.back().test_accuracy);
+  }
+}
+
 TEST_P(TrainingOn, Learns) {
   const TrainingResult result = train(tiny_network(), tiny_dataset(), tiny_settings(), device());
   ASSERT_EQ(result.epochs.size(), 4U);
@@ -189,6 +200,37 @@ TEST(Training, EndsNormallyWhereTheTargetIsNotReached) {
   const TrainingResult result = train(tiny_network(), tiny_dataset(), settings);
   EXPECT_EQ(result.target_reached, false);
   EXPECT_FALSE(result.interrupted);
+}
+
+TEST(Training, AnAutoencodersBestWeightsHaveTheLeastError) {
+  const Network network = test::tiny_autoencoder(test::tied_decoder);
+  TrainingSettings settings{.recipe = network.recipe(), .validation = 20};
+  settings.recipe.learning_rate = 0.3;  // so large that the last epoch need not be the best
+  const TrainingResult result = train(network, tiny_dataset(), settings);
+  const auto best = std::min_element(
+      result.epochs.begin(), result.epochs.end(),
+      [](const EpochReport& a, const EpochReport& b) { return *a.validation_loss < *b.validation_loss; });
+  EXPECT_EQ(result.test_loss, best->test_loss);
+  EXPECT_FALSE(best->validation_accuracy);
+}
+
+TEST(Training, AnAutoencoderHasNoTargetAccuracy) {
+  const Network network = test::tiny_autoencoder(test::untied_decoder);
+  const TrainingSettings settings{.recipe = network.recipe(), .target_accuracy = 0.9};
+  EXPECT_THAT(error_message([&] { train(network, tiny_dataset(), settings); }),
+              HasSubstr("target accuracy: the network `tiny-autoencoder` is an autoencoder"));
+}
+
+TEST(Training, AnAutoencodersMetricsHaveNoAccuracies) {
+  const TemporaryDirectory run;
+  const Network network = test::tiny_autoencoder(test::tied_decoder);
+  train(network, tiny_dataset(), {.recipe = network.recipe()}, {}, {.run_directory = run.path()});
+  std::istringstream lines(test::read_file(run / metrics_file));
+  std::string line;
+  std::getline(lines, line);
+  const nlohmann::json json = nlohmann::json::parse(line);
+  EXPECT_TRUE(json.contains("test_loss"));
+  EXPECT_FALSE(json.contains("test_accuracy") || json.contains("train_accuracy"));
 }
 
 TEST(Training, WritesALineOfMetricsAnEpochAndTheModel) {
