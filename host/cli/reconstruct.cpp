@@ -42,7 +42,7 @@ SharedImageSet first_images(const ImageSet& images, std::int64_t count) {
   ImageSet first;
   first.count = std::min(count, images.count);
   first.shape = images.shape;
-  first.pixels = std::vector<std::uint8_t>(images.image(0), images.image(first.count));
+  first.pixels = PixelBuffer(images.image(0), images.image(first.count));
   first.labels.assign(images.labels.begin(), images.labels.begin() + first.count);
   return std::make_shared<const ImageSet>(std::move(first));
 }
