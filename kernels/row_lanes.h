@@ -42,7 +42,6 @@ inline constexpr unsigned full_warp = 0xFFFFFFFFU;
 /// The sum over a row's lanes, the same in each: the two halves are added in the same order on both sides.
 template <int LANES>
 [[nodiscard]] __device__ __forceinline__ float lanes_sum(float value) {
-#pragma unroll
   for (int offset = LANES / 2; offset > 0; offset /= 2) {
     value += __shfl_xor_sync(full_warp, value, offset);
   }

@@ -103,7 +103,7 @@ TEST(NetworkCheck, FindsATiedGradientThroughOneUseAlone) {
                        .batch_size = 16};
   const NetworkReport report = check_network(run, [](ExecutorSettings settings) {
     settings.plan.operations.front().adds_to_weights_gradient = false;
-    return make_reference_executor(settings);
+    return make_cpu_executor(settings, 1);
   });
   EXPECT_GT(report.gradients[0].wrong, 0);
   EXPECT_FALSE(report.passed());
@@ -189,7 +189,7 @@ TEST(Trajectory, DriftIsADistance) {
 TEST(Check, KnowsItsNamesAndRefusesOthers) {
   const auto operations = make_reference_operations();
   const auto maker = [](const ExecutorSettings& settings) { return make_reference_executor(settings); };
-  EXPECT_EQ(check_names().size(), 27U);
+  EXPECT_EQ(check_names().size(), 28U);
   EXPECT_THROW(run_check(*operations, maker, {.names = {"conv3d"}}), UsageError);
 }
 

@@ -46,6 +46,39 @@ TEST_F(CliTrain, JsonHoldsTheWholeRun) {
   EXPECT_NE(result.err.find("train loss"), std::string::npos);
 }
 
+TEST_F(CliTrain, AnAutoencoderHasReconstructionErrors) {
+  write("auto.toml", tiny_autoencoder(tied_decoder).toml());
+  const std::vector<std::string> arguments = {"train", "data", "--network", "auto.toml", "--out", "auto"};
+  const ProgramResult result = run(arguments);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  for (const char* part : {"train error  test error  ", "\ntest error     ", "touchstone eval auto\n"}) {
+    EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
+  }
+  for (const char* part : {"accuracy", "predict"}) EXPECT_EQ(result.out.find(part), std::string::npos) << result.out;
+
+  std::filesystem::remove_all(folder() / "auto");
+  const json trained = run_json(arguments);
+  EXPECT_TRUE(trained["test_loss"].is_number());
+  EXPECT_FALSE(trained.contains("test_accuracy") || trained["epochs"][0].contains("test_accuracy"));
+  const json evaluation = run_json({"eval", "auto"});
+  EXPECT_NEAR(evaluation["test_loss"].get<double>(), trained["test_loss"].get<double>(), 1e-5);
+  EXPECT_FALSE(evaluation.contains("test_accuracy") || evaluation.contains("confusion_matrix"));
+  EXPECT_NE(run({"eval", "auto"}).out.find("error     "), std::string::npos);
+  EXPECT_EQ(run_json({"info", "auto.toml"})["code"], (json{{"layer", "encoder"}, {"size", 3}}));
+}
+
+TEST_F(CliTrain, AnAutoencoderRefusesWhatNeedsClasses) {
+  write("auto.toml", tiny_autoencoder(untied_decoder).toml());
+  const std::vector<std::string> arguments = {"train", "data", "--network", "auto.toml", "--out", "auto"};
+  std::vector<std::string> with_target = arguments;
+  with_target.insert(with_target.end(), {"--target-accuracy", "0.9"});
+  expect_error(run(with_target), 2, "is an autoencoder, which has no accuracy");
+  EXPECT_FALSE(exists("auto"));
+  ASSERT_EQ(run(arguments).exit_code, 0);
+  write("a.pgm", "P5\n7 6\n255\n" + std::string(42, 'x'));
+  expect_error(run({"predict", "auto", "a.pgm"}), 1, "`touchstone reconstruct`");
+}
+
 TEST_F(CliTrain, TextHoldsALineAnEpochAndWhatToDoNext) {
   const ProgramResult result = run(train_arguments());
   ASSERT_EQ(result.exit_code, 0) << result.err;

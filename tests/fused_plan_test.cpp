@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/reference/fused_plan.h"
 
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -54,6 +55,14 @@ TEST(FusedPlan, MakesOneOperationOfThree) {
   EXPECT_TRUE(std::holds_alternative<DenseShape>(fused[1].shape));
   EXPECT_EQ(fused[1].parameters.weights, 128);
   EXPECT_EQ(fused[1].input_count, 5 * 4 * 5);
+}
+
+TEST(FusedPlan, LeavesACodeItsTensor) {
+  ExecutionPlan plan = plan_of(conv2d, maxpool);
+  for (const auto& [code, operations] : {std::pair<std::size_t, std::size_t>{0, 2}, {1, 4}, {2, 4}, {3, 2}}) {
+    plan.code_operation = code;
+    EXPECT_EQ(fuse(plan).size(), operations) << code;
+  }
 }
 
 TEST(FusedPlan, TellsWhichOperationsOfThePlanEachIs) {

@@ -322,6 +322,9 @@ TEST_F(FusedStepTest, FusesBlocksWhereItCannotRunANetwork) {
   expect_blocks(Form{"", {1, 200, 200}, {{3, 3, 2}}}.plan(), "shared memory");
   const Form five{"", {1, 70, 70}, {{1, 3, 2}, {1, 3, 2}, {1, 3, 2}, {1, 1, 2}, {1, 1, 2}}};
   expect_blocks(five.plan(), "5 blocks");
+  ExecutionPlan autoencoder = Form{"", {1, 12, 12}, {{3, 3, 2}}}.plan();
+  autoencoder.loss = Loss::half_squared_error;
+  expect_blocks(autoencoder, "half the squared error");
 }
 
 TEST_F(FusedStepTest, SaysWhyNothingOfANetworkCanBeFused) {
@@ -331,6 +334,7 @@ TEST_F(FusedStepTest, SaysWhyNothingOfANetworkCanBeFused) {
     expect_reason(backend::execution_path(plan), "layered", reason);
   };
   expect_layered(PlanBuilder(12).dense(3).plan(), "no convolution");
+  expect_layered(PlanBuilder(12).dense(3).tied_dense(0).autoencoder(1), "half the squared error");
   expect_layered(PlanBuilder(12).dense(5).sigmoid().sigmoid().dense(3).plan(), "not blocks");
   expect_layered(
       PlanBuilder(100)

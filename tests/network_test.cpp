@@ -49,7 +49,7 @@ TEST(Network, SeedHasTheShapesOfItsDescription) {
 TEST(Network, WideHasThirtyTwoAndSixtyFourFilters) {
   const Network wide = Network::named("wide");
   EXPECT_EQ(wide.parameter_count(), (32 * 25 + 32) + (64 * 32 * 25 + 64) + (10 * 1024 + 10));
-  EXPECT_EQ(Network::names(), (std::vector<std::string>{"seed", "wide"}));
+  EXPECT_EQ(Network::names(), (std::vector<std::string>{"seed", "wide", "autoencoder", "autoencoder-tied"}));
 }
 
 TEST(Network, ReadsEveryKey) {

@@ -69,6 +69,9 @@ TEST(OperationCost, WhatFollowsTheLayers) {
   const SoftmaxCrossEntropyShape logits{.batch = 2, .classes = 10};
   expect_cost(cost::softmax_cross_entropy(logits), "softmax_cross_entropy", 5 * 20 + 4 * 2, 4 * (40 + 2) + 2);
   expect_cost(cost::softmax_cross_entropy(logits, false), "softmax_cross_entropy", 3 * 20 + 3 * 2, 4 * (20 + 2) + 2);
+  const HalfSquaredErrorShape outputs{.batch = 2, .elements = 10};
+  expect_cost(cost::half_squared_error(outputs), "half_squared_error", 4 * 20 + 2, 4 * (60 + 2));
+  expect_cost(cost::half_squared_error(outputs, false), "half_squared_error", 3 * 20 + 2, 4 * (40 + 2));
   expect_cost(cost::accuracy(logits), "accuracy", 0, 80 + 4);
   expect_cost(cost::optimizer(OptimizerKind::sgd, 10), "sgd", 60, 200);
   expect_cost(cost::optimizer(OptimizerKind::adam, 10), "adam", 150, 280);

@@ -307,6 +307,22 @@ TEST(Training, RefusesSettingsOutOfRange) {
   EXPECT_THAT(message([](auto& settings) { settings.validation = 101; }), HasSubstr("101 images cannot be held out"));
 }
 
+TEST(Training, ATiedAutoencoderGoesOnToTheSameBits) {
+  const Network network = test::tiny_autoencoder(test::tied_decoder);
+  const TrainingSettings settings{.recipe = network.recipe()};
+  const TrainingResult whole = train(network, tiny_dataset(), settings);
+  const TemporaryDirectory run;
+  Stopper stopper(20);
+  const TrainingResult part = train(network, tiny_dataset(), settings, {},
+                                    {.run_directory = run.path(), .stop = stopper.token(), .observer = &stopper});
+  EXPECT_TRUE(part.interrupted);
+  const TrainingResult resumed =
+      train(network, tiny_dataset(), settings, {}, {.run_directory = run.path(), .resume = true});
+  EXPECT_EQ(resumed.model.parameters, whole.model.parameters);
+  EXPECT_EQ(resumed.test_loss, whole.test_loss);
+  EXPECT_FALSE(resumed.epochs.front().test_accuracy);
+}
+
 TEST(Training, ResumesOnlyWhatItStarted) {
   const TemporaryDirectory run;
   Stopper stopper(3);

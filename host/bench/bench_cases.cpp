@@ -340,6 +340,7 @@ std::vector<BenchCase> large_cases(std::uint64_t seed) {
   for (const Conv2dShape& conv2d : blocks) add_block(list, {.conv2d = conv2d, .pool = 2}, true);
   list.add(DenseShape{.batch = 64, .in_features = 4096, .out_features = 1024});
   list.add(SoftmaxCrossEntropyShape{.batch = 4096, .classes = 256});
+  list.add(HalfSquaredErrorShape{.batch = 4096, .elements = 784});
   constexpr std::int64_t parameters = std::int64_t{1} << 22U;
   for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
     list.add_optimizer(kind, parameters);

@@ -5,8 +5,10 @@
 // gradient by the images is not computed: nobody asks for it.
 #include "host/reference/network_pass.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <variant>
 
@@ -89,9 +91,8 @@ std::vector<double> NetworkPass::backward(const std::vector<double>& parameters,
                             const DenseShape shape = with_batch(sample, batch_);
                             std::vector<double> sum(static_cast<std::size_t>(shape.weights_count()));
                             dense_backward_weights(shape, g, input, sum.data());
-                            for (std::size_t i = 0; i < sum.size(); ++i) {
-                              grad_weights[i] = operation.adds_to_weights_gradient ? grad_weights[i] + sum[i] : sum[i];
-                            }
+                            // Tied layers add to the same gradient, which starts at 0.
+                            std::transform(sum.begin(), sum.end(), grad_weights, grad_weights, std::plus<>());
                             dense_backward_bias(shape, g, grad_bias);
                             if (!reaches_images) {
                               dense_backward_data(shape, g, weights, grad_input.data());
