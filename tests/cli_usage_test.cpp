@@ -18,6 +18,8 @@ TEST_F(CliUsage, HelpFitsEightyColumnsAndHasExamples) {
                                                        {"--help", "predict"},
                                                        {"info", "--help"},
                                                        {"bench", "--help"},
+                                                       {"encode", "--help"},
+                                                       {"reconstruct", "--help"},
                                                        {"divergence", "--help"},
                                                        {"profile", "--help"}};
   for (const auto& call : calls) {

@@ -82,6 +82,16 @@ TEST(Normalisation, TableIsRoundedOnce) {
   EXPECT_NEAR(table[255], 2.8215, 5e-5);
 }
 
+TEST(Normalisation, PixelUndoesTheTable) {
+  const Normalisation normalisation = {0.1307, 0.3081};
+  const PixelTable table = normalisation.table();
+  for (std::size_t pixel = 0; pixel < table.size(); ++pixel) EXPECT_EQ(normalisation.pixel(table.at(pixel)), pixel);
+  EXPECT_EQ(normalisation.pixel(-0.43), 0);
+  EXPECT_EQ(normalisation.pixel(1e9), 255);
+  EXPECT_EQ(normalisation.pixel(std::nan("")), 0);
+  EXPECT_EQ((Normalisation{0, 255}.pixel(100.4 / 255 / 255)), 100);
+}
+
 TEST(Normalisation, OfHalfBlackHalfWhite) {
   EXPECT_EQ(compute_normalisation(image_set({0, 255})), (Normalisation{0.5, 0.5}));
 }

@@ -322,7 +322,7 @@ TEST(GaussianTest, BadInputIsNamed) {
   EXPECT_THAT(message({1, 2}, {1, 2, 2, 1}), HasSubstr("eigenvalue 1 of 2, in ascending order, is -1"));
   EXPECT_THAT(message({1, 2}, {-1, 0, 0, -2}), HasSubstr("2 eigenvalues are not above 0: eigenvalue 1 of 2, in "
                                                          "ascending order, is -2"));
-  EXPECT_THAT(message({1, 2}, {1, 1, 1, 1}), HasSubstr("not positive definite (row 1 depends on those before it)"));
+  EXPECT_THAT(message({1, 2}, {1, 1, 1, 1}), HasSubstr("not positive definite (its factorisation fails at row 1)"));
   const Gaussian one({0}, {1});
   const Gaussian two({0, 0}, {1, 0, 0, 1});
   EXPECT_THAT(test::error_message([&] { static_cast<void>(kl_divergence(one, two)); }),

@@ -63,6 +63,25 @@ TEST_F(SampleFileTest, ReadsNumpyArrays) {
   EXPECT_EQ(line.dimensions, 1);
 }
 
+/// numpy.save(file, numpy.zeros((3, 2), numpy.float32)) begins so.
+TEST_F(SampleFileTest, WritesTheHeaderOfNumpyArrays) {
+  const std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }";
+  const std::string header = npy_header(3, 2);
+  EXPECT_EQ(header.size(), 128U);
+  EXPECT_EQ(header.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));
+  EXPECT_EQ(header.substr(10), dictionary + std::string(117 - dictionary.size(), ' ') + "\n");
+
+  const std::vector<float> elements = {1, 2, 3, 4, 5, 0.1F};
+  const std::string bytes(reinterpret_cast<const char*>(elements.data()), elements.size() * sizeof(float));
+  const SampleMatrix samples = load(header + bytes);
+  EXPECT_EQ(samples.count, 3);
+  EXPECT_EQ(samples.dimensions, 2);
+  EXPECT_THAT(samples.values, ElementsAre(1, 2, 3, 4, 5, 0.1F));
+  for (const std::int64_t count : {std::int64_t{1}, std::int64_t{10000000}, std::int64_t{1000000000000}}) {
+    EXPECT_EQ(npy_header(count, 784).size() % 64, 0U) << count;
+  }
+}
+
 TEST_F(SampleFileTest, RefusesOtherArrays) {
   const std::vector<double> doubles = {1, 2, 3, 4};
   EXPECT_THAT(message(npy(1, header("<i8", "(2, 2)"), doubles)), HasSubstr("type <i8; expected <f4 (float32) or <f8"));

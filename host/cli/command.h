@@ -19,6 +19,8 @@ struct Command {
 Command define_train(CLI::App& program);
 Command define_eval(CLI::App& program);
 Command define_predict(CLI::App& program);
+Command define_encode(CLI::App& program);
+Command define_reconstruct(CLI::App& program);
 Command define_divergence(CLI::App& program);
 Command define_check(CLI::App& program);
 Command define_bench(CLI::App& program);

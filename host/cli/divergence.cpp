@@ -301,8 +301,8 @@ Command define_divergence(CLI::App& program) {
       ->group("Arguments");
   add_path(*app, "Q", "[Q]", options->second, "The same, to compare P with")->group("Arguments");
   add_path(*app, "--model", "MODEL", options->model,
-           "Compare codes: what this model (a .safetensors file or the directory of a run) makes of images before its "
-           "last dense layer")
+           "Compare codes: what this model (a .safetensors file or the directory of a run) makes of images, as encode "
+           "writes them")
       ->group("Model");
   add_choice(*app, "--split", options->split, {"train", "test"}, "Which images of the data")
       ->group("Model")

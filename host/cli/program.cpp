@@ -24,8 +24,9 @@
 namespace touchstone::cli {
 namespace {
 
-constexpr std::array commands = {&define_train, &define_eval,  &define_predict, &define_divergence,
-                                 &define_check, &define_bench, &define_profile, &define_info};
+constexpr std::array commands = {&define_train,       &define_eval,       &define_predict, &define_encode,
+                                 &define_reconstruct, &define_divergence, &define_check,   &define_bench,
+                                 &define_profile,     &define_info};
 
 constexpr const char* examples =
     "  touchstone train                  train the default network on MNIST\n"

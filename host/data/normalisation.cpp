@@ -59,6 +59,11 @@ PixelTable Normalisation::table() const {
   return table;
 }
 
+std::uint8_t Normalisation::pixel(double value) const {
+  const double pixel = std::round((value * std + mean) * 255.0);
+  return pixel > 0 ? static_cast<std::uint8_t>(std::min(pixel, 255.0)) : std::uint8_t{0};
+}
+
 Normalisation compute_normalisation(const ImageSet& images) {
   if (images.pixels.empty()) return {};
   const Histogram histogram = histogram_of(images.pixels);

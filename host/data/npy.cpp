@@ -21,7 +21,7 @@
 namespace touchstone {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "arrays are read as they lie in memory");
+static_assert(std::endian::native == std::endian::little, "arrays are read and written as they lie in memory");
 
 constexpr std::string_view magic = "\x93NUMPY";
 
@@ -102,6 +102,19 @@ double element(std::span<const std::uint8_t> elements, std::size_t index, bool s
 }
 
 }  // namespace
+
+std::string npy_header(std::int64_t count, std::int64_t dimensions) {
+  constexpr std::size_t alignment = 64;  // of the elements in the file
+  constexpr std::size_t preamble = magic.size() + 2 + 2;
+  std::string dictionary =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", count, dimensions);
+  const std::size_t unpadded = preamble + dictionary.size() + 1;
+  dictionary.append((alignment - unpadded % alignment) % alignment, ' ');
+  dictionary += '\n';
+  std::string header(magic);
+  header += {'\x01', '\x00', static_cast<char>(dictionary.size() % 256), static_cast<char>(dictionary.size() / 256)};
+  return header + dictionary;
+}
 
 bool is_npy(std::span<const std::uint8_t> bytes) {
   return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace touchstone {
@@ -19,6 +20,9 @@ struct SampleMatrix {
 /// with a sample a line and its numbers between commas, semicolons or blanks. Told apart by content. Throws Error
 /// naming the file, the place, what was expected and what came.
 SampleMatrix load_samples(const std::filesystem::path& file);
+
+/// The beginning of a NumPy array (.npy, version 1.0) of float32 [count,dimensions]; its elements follow, row by row.
+std::string npy_header(std::int64_t count, std::int64_t dimensions);
 
 /// Whether the bytes begin as a NumPy array does.
 bool is_npy(std::span<const std::uint8_t> bytes);

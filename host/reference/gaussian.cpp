@@ -88,8 +88,9 @@ Gaussian::Gaussian(std::vector<double> mean, std::vector<double> covariance, con
   reference::gaussian_cholesky({.gaussians = 1, .dimensions = dimensions()}, covariance_.data(), factor_.data(),
                                &failure);
   if (failure != 0) {
-    throw Error(fmt::format("the covariance of {} is not positive definite (row {} depends on those before it): {}",
-                            name, failure - 1, describe_smallest_eigenvalue(dimensions(), covariance_)));
+    throw Error(fmt::format(
+        "the covariance of {} is not positive definite (its factorisation fails at row {}): {}; expected all above 0",
+        name, failure - 1, describe_smallest_eigenvalue(dimensions(), covariance_)));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -54,6 +55,19 @@ void for_each_logits(const Model& model, const SharedImageSet& images, const Dev
   }
 }
 
+/// What `outputs` (Executor::codes or Executor::logits) gives for all images.
+std::vector<float> collect(const Model& model, const SharedImageSet& images, const DeviceRequest& device,
+                           std::vector<float> (Executor::*outputs)(Split, std::span<const std::uint32_t>)) {
+  check_fit(model.network, *images, "test");
+  const std::unique_ptr<Executor> executor = make_tester(model, images, device);
+  std::vector<float> values;
+  for (std::int64_t begin = 0; begin < images->count; begin += slice) {
+    const std::vector<float> part = (executor.get()->*outputs)(Split::test, slice_of(*images, begin));
+    values.insert(values.end(), part.begin(), part.end());
+  }
+  return values;
+}
+
 Evaluation evaluate_reconstructions(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
   std::vector<std::uint32_t> samples(static_cast<std::size_t>(images->count));
   std::iota(samples.begin(), samples.end(), 0U);
@@ -88,16 +102,21 @@ Evaluation evaluate(const Model& model, const SharedImageSet& images, const Devi
 }
 
 Codes encode(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
-  check_fit(model.network, *images, "test");
   const ExecutionPlan plan = make_plan(model.network);
-  Codes codes{.count = images->count, .size = plan.operations[plan.code_operation].input_count, .values = {}};
-  const std::unique_ptr<Executor> executor = make_tester(model, images, device);
-  codes.values.reserve(static_cast<std::size_t>(codes.count * codes.size));
-  for (std::int64_t begin = 0; begin < images->count; begin += slice) {
-    const std::vector<float> part = executor->codes(Split::test, slice_of(*images, begin));
-    codes.values.insert(codes.values.end(), part.begin(), part.end());
+  std::vector<float> values = collect(model, images, device, &Executor::codes);
+  return {
+      .count = images->count, .size = plan.operations[plan.code_operation].input_count, .values = std::move(values)};
+}
+
+std::vector<float> reconstruct(const Model& model, const SharedImageSet& images, const DeviceRequest& device) {
+  if (!model.network.is_autoencoder()) {
+    throw Error(
+        fmt::format("the network `{}` is a classifier, which does not reconstruct images; expected an "
+                    "autoencoder (`loss = \"half-squared-error\"`), such as `touchstone train --network "
+                    "autoencoder` trains",
+                    model.network.name()));
   }
-  return codes;
+  return collect(model, images, device, &Executor::logits);
 }
 
 std::vector<std::vector<double>> predict(const Model& model, const SharedImageSet& images,

@@ -45,6 +45,8 @@ struct Normalisation {
 
   /// The normalised value of each pixel value, rounded to float32 once.
   [[nodiscard]] PixelTable table() const;
+  /// The pixel value that is nearest to a normalised value; 0 for NaN.
+  [[nodiscard]] std::uint8_t pixel(double value) const;
 
   bool operator==(const Normalisation&) const = default;
 };

@@ -113,6 +113,10 @@ struct Codes {
 /// The codes of images, in their order. Throws Error where images and network do not fit, or the network has no codes.
 Codes encode(const Model& model, const SharedImageSet& images, const DeviceRequest& device = {});
 
+/// What an autoencoder gives back of images, [count,C,H,W] and normalised as its input is (Normalisation::pixel() turns
+/// an element into a pixel). Throws Error where images and network do not fit, or the network is a classifier.
+std::vector<float> reconstruct(const Model& model, const SharedImageSet& images, const DeviceRequest& device = {});
+
 /// Class probabilities [images][classes] of a model for images of its input size. Throws Error for an autoencoder.
 std::vector<std::vector<double>> predict(const Model& model, const SharedImageSet& images,
                                          const DeviceRequest& device = {});
