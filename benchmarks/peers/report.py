@@ -40,8 +40,8 @@ def machine(results):
     versions = {one["name"]: one["version"] for _, one in contestants(results) if one["name"] != "Touchstone"}
     own = results["touchstone"]
     peers = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return [f"{own['processor']}; {results['date']}; Touchstone {own['version']} ({own['commit']}, {own['compiler']}), {peers}.",
-            f"`{results['command']}`"]
+    return [f"{own['processor']}; {results['date']}; Touchstone {own['version']} ({own['commit']}, {own['compiler']}),",
+            f"{peers}; `{results['command']}`."]
 
 
 def limits(comparison):
@@ -103,7 +103,7 @@ def threads(results):
     regions, busy = results["regions"], results["busy_core"]
     return [f"- Two regions take {regions['microseconds_per_step']:.1f} us a step on {regions['threads']} threads.",
             f"- With another process busy on one of the cores, two threads take {busy['ratio_of_medians']:.2f} times as long "
-            "as one thread beside the same process (medians of an epoch)."]
+            "as one\n  thread beside the same process (medians of an epoch)."]
 
 
 def scaling(results):
