@@ -164,7 +164,8 @@ class SampleRunner {
     __syncthreads();  // the gradient is there
   }
 
-  /// From the logits' gradient to that of all parameters. The image is read to its end when it returns, the scratch not.
+  /// From the logits' gradient to that of all parameters. The image is read to its end when it returns, the scratch
+  /// not.
   __device__ __forceinline__ void backward(const PartialGradient& gradient) {
     dense_backward(shape_, work_, gradient);
     __syncthreads();  // the last block's deltas are there

@@ -62,7 +62,8 @@ NetworkReport check_scaled(double gradient_scale, double rate_scale) {
 
 TEST(NetworkCheck, PassesTheCpu) {
   const NetworkReport report = check_scaled(1, 1);
-  ASSERT_EQ(report.gradients.size(), 2U);
+  ASSERT_EQ(report.gradients.size(), 3U);
+  EXPECT_TRUE(report.gradients[2].ties);
   for (const GradientReport& gradients : report.gradients) {
     EXPECT_EQ(gradients.problem, "");
     EXPECT_GT(gradients.parameters, 0);

@@ -76,6 +76,7 @@ Json to_json(const NetworkReport& network, const GradientReport& report) {
   json["network"] = network.network;
   json["path"] = network.path;
   json["step"] = report.step;
+  json["ties"] = report.ties;
   json["parameters"] = report.parameters;
   json["failures"] = report.wrong;
   json["worst_ratio"] = ratio(report.worst_ratio);

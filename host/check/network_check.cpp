@@ -8,9 +8,11 @@
 #include <deque>
 #include <exception>
 #include <limits>
+#include <optional>
 #include <span>
 #include <thread>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -20,6 +22,7 @@
 #include "touchstone/error.h"
 #include "touchstone/gather.h"
 #include "touchstone/model.h"
+#include "touchstone/plan.h"
 #include "touchstone/random.h"
 
 namespace touchstone::check {
@@ -232,6 +235,21 @@ void compare(const std::vector<double>& got, const std::vector<double>& expected
   report.loosest_bound = largest_bound / largest_gradient;
 }
 
+/// The parameters with every other filter of a convolution that comes first as zeros; nothing where none does. All
+/// windows of such a filter are tied, and not because they see the same: which element is chosen shows in the filter's
+/// gradient.
+std::optional<Parameters> with_ties(const ExecutionPlan& plan, const Parameters& parameters) {
+  const Operation& first = plan.operations.front();
+  const auto* conv2d = std::get_if<Conv2dShape>(&first.shape);
+  if (conv2d == nullptr) return std::nullopt;
+  Parameters tied = parameters;
+  const std::int64_t filter = conv2d->channels * conv2d->taps();
+  for (std::int64_t k = 0; k < conv2d->filters; k += 2) {
+    std::fill_n(tied.begin() + first.parameters.weights + k * filter, filter, 0.0);
+  }
+  return tied;
+}
+
 GradientReport check_gradients(const Course& course, Executor& device, std::int64_t step) {
   GradientReport report;
   report.step = step;
@@ -333,6 +351,11 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
     report.gradients.push_back(check_gradients(own, device, 0));
     trajectories.push_back(follow(own, device, initial, leading.batches));
     report.gradients.push_back(check_gradients(own, device, own.steps));
+    if (const auto tied = with_ties(own.settings.plan, initial)) {
+      start(own, device, *tied);
+      report.gradients.push_back(check_gradients(own, device, 0));
+      report.gradients.back().ties = true;
+    }
     reports.push_back(std::move(report));
   }
 

@@ -38,6 +38,7 @@ struct NetworkRun {
 /// the first samples of the run that have no close window, so that device and reference choose alike in every max-pool.
 struct GradientReport {
   std::int64_t step = 0;  ///< parameters are those after so many steps
+  bool ties = false;      ///< and every other filter of the first convolution is zero
   std::int64_t parameters = 0;
   std::int64_t wrong = 0;
   double worst_ratio = 0;
@@ -70,7 +71,8 @@ struct TrajectoryReport {
 struct NetworkReport {
   std::string network;                    ///< its name
   std::string path;                       ///< that of ExecutorPath
-  std::vector<GradientReport> gradients;  ///< before the first step and after the last
+  std::vector<GradientReport> gradients;  ///< before the first step, after the last, and in a network that begins with
+                                          ///< a convolution with ties
   TrajectoryReport trajectory;
 
   [[nodiscard]] bool passed() const;

@@ -72,9 +72,14 @@ void add_property(const check::PropertyReport& property, report::Table& table, c
   table.add_row({property.property + suffix(property), "1", passed ? "0" : "1", "", verdict(passed, style), ""});
 }
 
+/// At which parameters the gradients are.
+std::string place_text(const check::GradientReport& gradients) {
+  return gradients.ties ? "with ties" : fmt::format("after {} steps", gradients.step);
+}
+
 void add_network(const check::NetworkReport& network, report::Table& table, const report::Style& style) {
   for (const check::GradientReport& gradients : network.gradients) {
-    table.add_row({fmt::format("gradients after {} steps{}", gradients.step, suffix(network)), "1",
+    table.add_row({fmt::format("gradients {}{}", place_text(gradients), suffix(network)), "1",
                    gradients.problem.empty() ? "0" : "1", ratio_text(gradients.worst_ratio),
                    verdict(gradients.problem.empty(), style),
                    fmt::format("bounds up to {:.1g} of the largest gradient; {} samples passed over",
@@ -95,9 +100,8 @@ std::string network_failures_text(const check::CheckReport& report, const check:
   const std::string repeat = fmt::format("  repeat with: {}\n", check::repeat_command(report, "network"));
   for (const check::GradientReport& gradients : network.gradients) {
     if (gradients.problem.empty()) continue;
-    text += fmt::format("\n{} after {} steps: {} of {} are wrong, first\n  {}\n{}",
-                        style.bold("gradients" + suffix(network)), gradients.step, gradients.wrong,
-                        gradients.parameters, gradients.problem, repeat);
+    text += fmt::format("\n{} {}: {} of {} are wrong, first\n  {}\n{}", style.bold("gradients" + suffix(network)),
+                        place_text(gradients), gradients.wrong, gradients.parameters, gradients.problem, repeat);
   }
   if (const std::string& problem = network.trajectory.problem; !problem.empty()) {
     text += fmt::format("\n{}: {}\n{}", style.bold("trajectory" + suffix(network)), problem, repeat);
