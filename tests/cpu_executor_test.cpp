@@ -177,7 +177,7 @@ TEST(CpuExecutor, ComputesTheGradientsOfTheReference) {
   const ExecutorSettings settings = settings_for(OptimizerKind::sgd);
   const SharedImageSet images = random_images(70);
   const auto reference = reference_executor(settings, images);
-  for (const std::size_t count : {1, 2, 5, 33, 64, 70}) {
+  for (const std::size_t count : std::vector<std::size_t>{1, 2, 5, 33, 64, 70}) {
     const std::vector<double> expected = reference->gradients(first_samples(count));
     test::for_each_instruction_set([&] {
       const auto executor = cpu_executor(settings, 2, images);
