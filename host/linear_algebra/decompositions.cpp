@@ -14,6 +14,7 @@
 
 // LAPACK's own interface, which OpenBLAS brings without a header: everything by address, and the length of each text
 // at the end. LAPACK's documentation describes the arguments.
+// NOLINTBEGIN(readability-identifier-naming): the names are LAPACK's
 extern "C" {
 void dsyevr_(const char* job, const char* range, const char* triangle, const int* size, double* matrix,
              const int* leading, const double* lower, const double* upper, const int* first, const int* last,
@@ -28,6 +29,7 @@ void dgesvd_(const char* job_left, const char* job_right, const int* rows, const
              const int* leading, double* values, double* left, const int* left_leading, double* right,
              const int* right_leading, double* work, const int* work_size, int* info, std::size_t, std::size_t);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace touchstone {
 namespace {

@@ -17,7 +17,7 @@ class SingleThread {
   SingleThread();
   SingleThread(const SingleThread&) = delete;
   SingleThread& operator=(const SingleThread&) = delete;
-  ~SingleThread();
+  ~SingleThread();  // NOLINT(performance-trivially-destructible): with OpenBLAS it has something to do
 
  private:
   int threads_before_ = 0;

@@ -16,6 +16,7 @@ void require_lapack() { throw Error(problem); }
 SingleThread::SingleThread() = default;
 SingleThread::~SingleThread() = default;
 
+// NOLINTBEGIN(performance-unnecessary-value-param): the matrices are for those who work in them
 Eigenpairs largest_eigenpairs(std::int64_t /*size*/, std::vector<double> /*matrix*/, std::int64_t /*count*/) {
   throw Error(problem);
 }
@@ -27,5 +28,6 @@ std::vector<double> orthonormal_basis(std::int64_t /*rows*/, std::int64_t /*colu
 std::vector<double> singular_values(std::int64_t /*rows*/, std::int64_t /*columns*/, std::vector<double> /*matrix*/) {
   throw Error(problem);
 }
+// NOLINTEND(performance-unnecessary-value-param)
 
 }  // namespace touchstone
