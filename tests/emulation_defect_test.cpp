@@ -297,6 +297,9 @@ struct Tensors {
 __global__ void copy_first(Tensors tensors) { tensors.output[0] = tensors.input[0]; }
 
 TEST_F(DefectTest, HostPointerWithinAStruct) {
+#if !__has_builtin(__builtin_clear_padding)
+  GTEST_SKIP() << "structs are looked into only where the compiler can clear their padding";
+#endif
   const DeviceArray<float> output(std::vector<float>{7.0F});
   std::vector<float> host(4, 1.0F);
   launch(copy_first, 1, 1, 0, nullptr, Tensors{1, output.data(), output.data()});
