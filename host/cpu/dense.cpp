@@ -57,6 +57,10 @@ void multiply_rows(const float* left, std::int64_t rows, const float* right, std
 void sum_rows(const float* source, std::int64_t terms, std::int64_t columns, const float* weights,
               std::int64_t row_stride, std::int64_t term_stride, std::int64_t rows, float* output,
               Workspace& workspace) {
+  if (terms == 0) {  // of an empty mini-batch, whose tensors need not be there
+    fill_zero(output, rows * columns);
+    return;
+  }
   const Workspace::Scope scope(workspace);
   auto* packed = workspace.allocate<float>(rows * terms);
   pack_weights(weights, row_stride, term_stride, rows, terms, packed);

@@ -65,7 +65,6 @@ struct WeightedSums {
 /// Rearranges weights[r][t] = from[r * row_stride + t * term_stride] to [row block][terms][rows of the block].
 inline void pack_weights(const float* from, std::int64_t row_stride, std::int64_t term_stride, std::int64_t rows,
                          std::int64_t terms, float* to) {
-  if (terms == 0) return;  // there need not be any weights then
   const EvenParts blocks(rows, max_tile_rows);
   for (std::int64_t block = 0; block < blocks.parts; ++block) {
     const float* block_from = from + blocks.begin(block) * row_stride;
