@@ -63,6 +63,12 @@ void set_weights(Model& model, std::size_t operation, const std::vector<float>& 
 /// What the third pixel varies by is lost: twice 10 in six images.
 constexpr double best_loss = 2 * 10.0 * 10.0 / 6 / (255.0 * 255.0) / 2;
 
+void expect_angles(const PcaComparison& comparison, double first, double second) {
+  ASSERT_EQ(comparison.angles.size(), 2U);
+  EXPECT_NEAR(comparison.angles[0], first, 1e-6);
+  EXPECT_NEAR(comparison.angles[1], second, 1e-6);
+}
+
 TEST(PcaComparison, OfADecoderThatSpansTheComponents) {
   Model model = make_model(network(untied));
   set_weights(model, 1, {1, 1, 2, -1, 0, 0, 0, 0});  // [out,in]: the columns are (1,2,0,0) and (1,-1,0,0)
@@ -70,36 +76,26 @@ TEST(PcaComparison, OfADecoderThatSpansTheComponents) {
   EXPECT_EQ(comparison.components, 2);
   EXPECT_EQ(comparison.fitted_images, 6);
   EXPECT_NEAR(comparison.loss, best_loss, 1e-9);  // pixels are rounded to float32
-  ASSERT_EQ(comparison.angles.size(), 2U);
-  for (const double angle : comparison.angles) EXPECT_NEAR(angle, 0, 1e-6);
+  expect_angles(comparison, 0, 0);
 }
 
 TEST(PcaComparison, OfADecoderThatIsTurned) {
   Model model = make_model(network(untied));
   set_weights(model, 1, {2, 0, 0, 3, 0, 3, 0, 0});  // (2,0,0,0) and (0,3,3,0)
-  const PcaComparison comparison = compare_with_pca(model, cross(), cross());
-  ASSERT_EQ(comparison.angles.size(), 2U);
-  EXPECT_NEAR(comparison.angles[0], 0, 1e-6);
-  EXPECT_NEAR(comparison.angles[1], std::numbers::pi / 4, 1e-6);
+  expect_angles(compare_with_pca(model, cross(), cross()), 0, std::numbers::pi / 4);
 }
 
 TEST(PcaComparison, OfTiedWeights) {
   Model model = make_model(network(tied));
   set_weights(model, 0, {1, 0, 0, 0, 0, 0, 0, 1});  // [2,4]: the rows span what the decoder does
-  const PcaComparison comparison = compare_with_pca(model, cross(), cross());
-  ASSERT_EQ(comparison.angles.size(), 2U);
-  EXPECT_NEAR(comparison.angles[0], 0, 1e-6);
-  EXPECT_NEAR(comparison.angles[1], std::numbers::pi / 2, 1e-6);
+  expect_angles(compare_with_pca(model, cross(), cross()), 0, std::numbers::pi / 2);
 }
 
 TEST(PcaComparison, OfADecoderOfSeveralLayers) {
   Model model = make_model(network(deep));
   set_weights(model, 2, {1, 0, 0, 1, 0, 0});                    // (1,0) to (1,0,0) and (0,1) to (0,1,0)
   set_weights(model, 3, {0, 1, 5, 3, 0, 5, 0, 0, 5, 0, 1, 5});  // columns (0,3,0,0), (1,0,0,1), (5,5,5,5)
-  const PcaComparison comparison = compare_with_pca(model, cross(), cross());
-  ASSERT_EQ(comparison.angles.size(), 2U);
-  EXPECT_NEAR(comparison.angles[0], 0, 1e-6);
-  EXPECT_NEAR(comparison.angles[1], std::numbers::pi / 4, 1e-6);
+  expect_angles(compare_with_pca(model, cross(), cross()), 0, std::numbers::pi / 4);
 }
 
 TEST(PcaComparison, EvaluatesOtherImagesThanItIsFittedTo) {

@@ -144,35 +144,30 @@ TEST(ReferenceExecutor, SaysWhatItIs) {
   EXPECT_TRUE(executor->double_precision());
 }
 
-// Six samples in batches of four: the gradient is of the mean over all six, however they are cut.
-TEST(ReferenceExecutor, GradientsAgreeWithCentralDifferencesOfTheMeanLoss) {
+/// Six samples in batches of four: the gradient is of the mean over all six, however they are cut.
+void expect_central_differences(const ExecutionPlan& plan, double step) {
   const Samples samples{8, 0, 3, 3, 5, 1};
+  const std::unique_ptr<Executor> executor = make_loaded(plan);
+  std::vector<double> parameters = executor->state().parameters;
+  const std::vector<double> gradient = executor->gradients(samples);
+  const auto objective = [&] {
+    set_parameters(*executor, parameters);
+    return executor->evaluate(Split::training, samples).mean_loss();
+  };
+  expect_gradient(gradient, central_differences(parameters, objective, step), 1e-8);
+}
+
+TEST(ReferenceExecutor, GradientsAgreeWithCentralDifferencesOfTheMeanLoss) {
   for (const ExecutionPlan& plan : {convolutional_plan(), pool_first_plan(), sigmoid_first_plan()}) {
     SCOPED_TRACE(plan.operations.front().layer + " first");
-    const std::unique_ptr<Executor> executor = make_loaded(plan);
-    std::vector<double> parameters = executor->state().parameters;
-    const std::vector<double> gradient = executor->gradients(samples);
-    const auto objective = [&] {
-      set_parameters(*executor, parameters);
-      return executor->evaluate(Split::training, samples).mean_loss();
-    };
-    // A small step, so that no max-pool changes its choice on the way.
-    expect_gradient(gradient, central_differences(parameters, objective, 0x1p-18), 1e-8);
+    expect_central_differences(plan, 0x1p-18);  // small, so that no max-pool changes its choice on the way
   }
 }
 
 TEST(ReferenceExecutor, AutoencodersGradientsAgreeWithCentralDifferences) {
-  const Samples samples{8, 0, 3, 3, 5, 1};
   for (const ExecutionPlan& plan : {untied_autoencoder(), tied_autoencoder(), twice_tied_autoencoder()}) {
     SCOPED_TRACE(plan.operations.size());
-    const std::unique_ptr<Executor> executor = make_loaded(plan);
-    std::vector<double> parameters = executor->state().parameters;
-    const std::vector<double> gradient = executor->gradients(samples);
-    const auto objective = [&] {
-      set_parameters(*executor, parameters);
-      return executor->evaluate(Split::training, samples).mean_loss();
-    };
-    expect_gradient(gradient, central_differences(parameters, objective, 0x1p-10), 1e-8);
+    expect_central_differences(plan, 0x1p-10);
   }
 }
 

@@ -48,10 +48,9 @@ SharedImageSet images_from(const ImageSet& all, std::int64_t begin, std::int64_t
 class Promises {
  public:
   Promises(const NetworkRun& run, const ExecutorMaker& make_executor, const OptimizerSettings& optimizer)
-      : optimizer_(optimizer),
-        batch_size_(run.batch_size),
-        settings_{make_plan(run.network), compute_normalisation(*run.training), optimizer, run.batch_size} {
-    const std::int64_t count = batches * batch_size_ - batch_size_ / 3;
+      : settings_{make_plan(run.network), compute_normalisation(*run.training), optimizer, run.batch_size},
+        table_(settings_.normalisation.table()) {
+    const std::int64_t count = batches * run.batch_size - run.batch_size / 3;
     if (run.training->count < 2 * count) {
       throw Error(
           fmt::format("check: the promises of an executor are looked at with {} images, the training set has {}",
@@ -152,7 +151,7 @@ class Promises {
                              .step = first_step + index};
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       const RoundedState before{Rounded::exact(initial_.parameters[i]), {}, {}};
-      const RoundedState after = optimizer_step(optimizer_, step, before, Rounded::exact(gradients[i]));
+      const RoundedState after = optimizer_step(settings_.optimizer, step, before, Rounded::exact(gradients[i]));
       std::string problem = difference("parameter", i, got.parameters[i], after.parameter);
       if (problem.empty()) problem = difference("the first moment", i, got.optimizer_slots[0][i], after.first_moment);
       if (problem.empty() && got.optimizer_slots.size() > 1) {
@@ -166,8 +165,8 @@ class Promises {
   [[nodiscard]] Samples batch(std::int64_t index) const { return steps_samples(index, index + 1); }
 
   [[nodiscard]] Samples steps_samples(std::int64_t begin, std::int64_t end) const {
-    const auto first = static_cast<std::size_t>(begin * batch_size_);
-    const std::size_t last = std::min(static_cast<std::size_t>(end * batch_size_), samples_.size());
+    const auto first = static_cast<std::size_t>(begin * settings_.batch_size);
+    const std::size_t last = std::min(static_cast<std::size_t>(end * settings_.batch_size), samples_.size());
     return Samples(samples_).subspan(first, last - first);
   }
 
@@ -176,7 +175,7 @@ class Promises {
     const auto count = static_cast<std::size_t>(end - begin);
     return executor_->train(
         {.samples = steps_samples(begin, end),
-         .batch_size = batch_size_,
+         .batch_size = settings_.batch_size,
          .learning_rates = std::span(learning_rates_).subspan(static_cast<std::size_t>(begin), count),
          .first_step = first_step + begin});
   }
@@ -188,12 +187,12 @@ class Promises {
     const std::size_t outputs = logits.size() / samples.size();
     Rounded loss;
     std::int64_t correct = 0;
+    const bool has_classes = settings_.plan.loss == Loss::softmax_cross_entropy;
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const auto row = std::span(logits).subspan(i * outputs, outputs);
       const Rounded one = loss_of(row, images, samples[i]);
       loss.value += one.value;
       loss.error += one.error;
-      const bool has_classes = settings_.plan.loss == Loss::softmax_cross_entropy;
       const auto prediction = std::max_element(row.begin(), row.end()) - row.begin();
       correct += has_classes && prediction == images.labels[samples[i]] ? 1 : 0;
     }
@@ -215,10 +214,9 @@ class Promises {
     if (settings_.plan.loss == Loss::softmax_cross_entropy) {
       return softmax_cross_entropy(outputs, images.labels[sample], Rounded::exact(1)).loss;
     }
-    const PixelTable table = settings_.normalisation.table();
     std::vector<Rounded> targets;
     for (const std::uint8_t* pixel = images.image(sample); pixel != images.image(sample + 1); ++pixel) {
-      targets.push_back(Rounded::exact(table[*pixel]));
+      targets.push_back(Rounded::exact(table_[*pixel]));
     }
     return half_squared_error(outputs, targets, Rounded::exact(1)).loss;
   }
@@ -256,9 +254,8 @@ class Promises {
     return static_cast<double>(samples_.size()) * std::numeric_limits<double>::epsilon() * sum;
   }
 
-  OptimizerSettings optimizer_;
-  std::int64_t batch_size_;
   ExecutorSettings settings_;
+  PixelTable table_;
   std::unique_ptr<Executor> executor_;
   std::vector<SharedImageSet> sets_;  // by Split
   std::vector<std::uint32_t> samples_;

@@ -39,10 +39,9 @@ std::vector<double> decoder_vectors(const Model& model) {
   for (std::size_t i = plan.code_operation; i < plan.operations.size(); ++i) {
     DenseShape shape = std::get<DenseShape>(plan.operations[i].shape);
     shape.batch = code;
-    const std::vector<double> no_bias(static_cast<std::size_t>(shape.out_features), 0.0);
     std::vector<double> outputs(static_cast<std::size_t>(shape.output_count()));
-    reference::dense_forward(shape, vectors.data(), parameters.data() + plan.operations[i].parameters.weights,
-                             no_bias.data(), outputs.data());
+    reference::dense_forward(shape, vectors.data(), parameters.data() + plan.operations[i].parameters.weights, nullptr,
+                             outputs.data());
     vectors = std::move(outputs);
   }
   return vectors;
