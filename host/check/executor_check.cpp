@@ -19,6 +19,7 @@
 #include "host/check/rounded_half_squared_error.h"
 #include "host/check/rounded_optimizer.h"
 #include "host/check/rounded_softmax.h"
+#include "host/data/image_slice.h"
 #include "host/reference/executor_support.h"
 #include "touchstone/error.h"
 #include "touchstone/model.h"
@@ -35,15 +36,6 @@ constexpr std::int64_t batches = 3;
 /// Steps are counted over a whole training; these are not its first.
 constexpr std::int64_t first_step = 3;
 
-/// The images from `begin` on of another set.
-SharedImageSet images_from(const ImageSet& all, std::int64_t begin, std::int64_t count) {
-  const auto labels = all.labels.begin() + begin;
-  return std::make_shared<ImageSet>(ImageSet{.count = count,
-                                             .shape = all.shape,
-                                             .pixels = PixelBuffer(all.image(begin), all.image(begin + count)),
-                                             .labels = {labels, labels + count}});
-}
-
 /// All properties of one executor; each begins at the same state.
 class Promises {
  public:
@@ -57,7 +49,7 @@ class Promises {
                       2 * count, run.training->count));
     }
     executor_ = make_executor(settings_);
-    sets_ = {images_from(*run.training, 0, count), images_from(*run.training, count, count)};
+    sets_ = {image_slice(*run.training, 0, count), image_slice(*run.training, count, count)};
     executor_->upload(Split::training, sets_[0]);
     executor_->upload(Split::test, sets_[1]);
     samples_ = shuffled_order(run.seed, RandomPurpose::shuffle, 1, static_cast<std::uint32_t>(count));

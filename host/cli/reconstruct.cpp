@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -15,6 +14,7 @@
 #include "host/cli/model_data.h"
 #include "host/cli/option_types.h"
 #include "host/cli/program.h"
+#include "host/data/image_slice.h"
 #include "host/data/picture_formats.h"
 #include "host/model/write_file.h"
 #include "host/report/image_pairs.h"
@@ -37,16 +37,6 @@ struct ReconstructOptions {
   std::optional<std::filesystem::path> out;
 };
 
-/// The first `count` images, or all where there are fewer.
-SharedImageSet first_images(const ImageSet& images, std::int64_t count) {
-  ImageSet first;
-  first.count = std::min(count, images.count);
-  first.shape = images.shape;
-  first.pixels = PixelBuffer(images.image(0), images.image(first.count));
-  first.labels.assign(images.labels.begin(), images.labels.begin() + first.count);
-  return std::make_shared<const ImageSet>(std::move(first));
-}
-
 Picture draw_reconstructions(const ModelData& source, const SharedImageSet& images) {
   std::vector<std::uint8_t> reconstructions;
   for (const float value : reconstruct(source.model, images, source.device)) {
@@ -58,7 +48,8 @@ Picture draw_reconstructions(const ModelData& source, const SharedImageSet& imag
 int run_reconstruct(const ReconstructOptions& options, const GlobalOptions& global, const Console& console) {
   if (options.source.model && !options.out) throw UsageError("--out FILE is missing: where to write the picture (PNG)");
   const ModelData source = load_model_data(options.source, global);
-  const SharedImageSet images = first_images(*source.images(), options.count.value_or(default_count));
+  const ImageSet& all = *source.images();
+  const SharedImageSet images = image_slice(all, 0, std::min(all.count, options.count.value_or(default_count)));
   const Picture picture = draw_reconstructions(source, images);
   const std::vector<std::uint8_t> png = encode_png(picture);
   write_file(*options.out, {std::as_bytes(std::span(png))});
