@@ -40,6 +40,18 @@ layers = [{type = "conv2d", filters = 4, kernel = 5}, {type = "sigmoid"}, {type 
           {type = "conv2d", filters = 6, kernel = 3}, {type = "sigmoid"}, {type = "flatten"}, {type = "dense", units = 10}]
 )";
 
+/// Blocks of several kinds, each with filters that leave a part of a vector empty, and so small that a device has room
+/// to cut all their sums. It is trained in mini-batches of which a device may add up several samples before it adds up
+/// what it has of them: the fused step does beyond 128.
+constexpr const char* blocks_network = R"(name = "blocks"
+input = [1, 28, 28]
+layers = [{type = "conv2d", filters = 3, kernel = 5}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
+          {type = "conv2d", filters = 6, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
+          {type = "conv2d", filters = 5, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 3},
+          {type = "flatten"}, {type = "dense", units = 10}]
+)";
+constexpr std::int64_t blocks_batch_size = 136;
+
 /// Of the runs of networks other than `seed`, in which a few small steps tell as much as many.
 constexpr std::int64_t companion_batch_size = 16;
 constexpr std::int64_t companion_steps = 10;
@@ -112,15 +124,16 @@ Json to_json(const PropertyReport& report) {
 /// The gradients and the trajectories of networks other than `seed`.
 void check_companions(NetworkRun run, const CheckSettings& settings, const std::vector<ExecutorPath>& paths,
                       const StageObserver& observer, std::vector<NetworkReport>& reports) {
-  run.batch_size = companion_batch_size;
   run.steps = std::min(run.steps, companion_steps);
-  const auto check = [&](Network network, const std::vector<ExecutorPath>& on) {
+  const auto check = [&](Network network, std::int64_t batch_size, const std::vector<ExecutorPath>& on) {
     run.network = std::move(network);
+    run.batch_size = batch_size;
     for (NetworkReport& report : check_network(run, on, observer)) reports.push_back(std::move(report));
   };
-  check(Network::parse(mixed_network, "mixed"), paths);
+  check(Network::parse(mixed_network, "mixed"), companion_batch_size, paths);
+  check(Network::parse(blocks_network, "blocks"), blocks_batch_size, paths);
   if (!settings.autoencoders) return;
-  for (const char* const name : autoencoders) check(Network::named(name), {paths.back()});
+  for (const char* const name : autoencoders) check(Network::named(name), companion_batch_size, {paths.back()});
 }
 
 /// What the executor of one network and path promises.

@@ -46,8 +46,8 @@ struct CheckObserver {
   StageObserver on_stage = {};
 };
 
-/// Checks single operations, the executor, and the training of `seed`, of a network that fuses only in part and of the
-/// autoencoders on MNIST. Throws UsageError for an unknown name.
+/// Checks single operations, the executor, and the training of `seed`, of a network that fuses only in part, of one of
+/// different blocks and of the autoencoders on MNIST. Throws UsageError for an unknown name.
 CheckReport run_check(DeviceOperations& operations, const ExecutorMaker& make_executor, const CheckSettings& settings,
                       const CheckObserver& observer = {});
 
