@@ -109,8 +109,8 @@ BlockDeltas pooled_deltas(const Conv2dMaxpoolSigmoidShape& shape, const float* g
       const hn::Vec<Integers> patch_row =
           hn::Set(di, static_cast<std::int32_t>(lookups ? 0 : n % patch.samples * patch.image + i * patch.window_row));
       for (std::int64_t x = 0; x < row; x += float_lanes()) {
-        const FloatVector gradient = hn::Load(Floats(), grad_outputs + begin + x);
-        hn::StoreU(sigmoid_gradient(gradient, hn::Load(Floats(), outputs + begin + x)), Floats(), values + place + x);
+        const FloatVector gradient = hn::LoadU(Floats(), grad_outputs + begin + x);
+        hn::StoreU(sigmoid_gradient(gradient, hn::LoadU(Floats(), outputs + begin + x)), Floats(), values + place + x);
         const hn::Vec<Integers> position = hn::PromoteTo(di, hn::LoadU(d8, positions + begin + x));
         const hn::Vec<Integers> window = hn::Add(patch_row, hn::Load(di, window_patches + x));
         hn::StoreU(hn::Add(window, patch_steps(position)), di, patches + place + x);

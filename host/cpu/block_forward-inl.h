@@ -269,9 +269,6 @@ class OutputPlaces {
 
 /// to[y][2 x] = image[y][x] and to[y][2 x + 1] = image[y + rows][x]; rows below the image repeat its last.
 inline void interleave_rows(const ChannelsLast& layout, const float* image, std::int64_t rows, float* to) {
-#if HWY_TARGET == HWY_SCALAR
-  (void)layout, (void)image, (void)rows, (void)to;  // a vector holds one stream
-#else
   const Floats d;
   const std::int64_t lanes = float_lanes();
   for (std::int64_t y = 0; y < layout.height; ++y) {
@@ -279,10 +276,9 @@ inline void interleave_rows(const ChannelsLast& layout, const float* image, std:
     const float* second = image + std::min(y + rows, layout.height - 1) * layout.pitch();
     float* row = to + 2 * y * layout.pitch();
     for (std::int64_t x = 0; x < layout.pitch(); x += lanes) {
-      hn::StoreInterleaved2(hn::Load(d, first + x), hn::Load(d, second + x), d, row + 2 * x);
+      store_in_turn(hn::LoadU(d, first + x), hn::LoadU(d, second + x), row + 2 * x);
     }
   }
-#endif
 }
 
 template <std::size_t streams, std::size_t pool>
@@ -298,7 +294,7 @@ void forward_directly(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSampl
   const OutputPlaces places(shape, sample, count);
   const float* source = sample.image;
   if constexpr (streams == 2) {
-    auto* pairs = workspace.allocate<float>(2 * layout.floats());
+    auto* pairs = workspace.allocate<float>(2 * (layout.floats() + line_floats));
     interleave_rows(layout, sample.image, shape.pool, pairs);
     source = pairs;
   }
@@ -418,11 +414,11 @@ inline void pooled_sums(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSam
   shape.pool == 2 ? forward_directly<1, 2>(shape, sample, workspace) : forward_directly<1, 3>(shape, sample, workspace);
 }
 
-/// The sigmoids are taken when all sums are there, with what fills the rows up: several vectors at a time, where each
-/// alone would be a long chain of operations.
+/// The sigmoids are taken when all sums are there, with what fills the rows up and what comes behind them in the last
+/// vector: several vectors at a time, where each alone would be a long chain of operations.
 inline void forward_sample(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSample& sample, Workspace& workspace) {
   pooled_sums(shape, sample, workspace);
-  sigmoids_of_whole_vectors(sample.output, sample.output, output_image(shape).floats());
+  sigmoids_of_whole_vectors(sample.output, sample.output, whole_lines(output_image(shape).floats()));
 }
 
 }  // namespace HWY_NAMESPACE

@@ -14,15 +14,16 @@ constexpr std::int64_t whole_lines(std::int64_t floats) {
   return (floats + line_floats - 1) / line_floats * line_floats;
 }
 
-/// An image as the fused blocks keep it between them: [height][width][channels], each row filled up to whole lines.
-/// What fills it up may be anything, and a line may be read beyond the end.
+/// An image as the fused blocks keep it between them: [height][width][channels], each row filled up to whole lines; of
+/// one channel it is a plane as it is. What fills it up may be anything, and a line may be read beyond the end.
 struct ChannelsLast {
   std::int64_t height = 1;
   std::int64_t width = 1;
   std::int64_t channels = 1;
 
   [[nodiscard]] constexpr std::int64_t row() const { return width * channels; }
-  [[nodiscard]] constexpr std::int64_t pitch() const { return whole_lines(row()); }  ///< floats from row to row
+  /// Floats from row to row.
+  [[nodiscard]] constexpr std::int64_t pitch() const { return channels == 1 ? width : whole_lines(row()); }
   [[nodiscard]] constexpr std::int64_t floats() const { return height * pitch(); }
 };
 

@@ -66,17 +66,21 @@ void copy_rows(const float* from, std::int64_t from_pitch, float* to, std::int64
 void channels_to_end(const ChannelsLast& layout, const float* planes, float* image, Workspace& workspace) {
   const Workspace::Scope scope(workspace);
   const std::int64_t pixels = layout.height * layout.width;
-  const float* last = planes;
-  if (layout.channels > 1) {
-    auto* transposed = workspace.allocate<float>(pixels * layout.channels);
-    transpose(planes, layout.channels, pixels, transposed);
-    last = transposed;
+  if (layout.channels == 1) {
+    copy_floats(planes, image, pixels);
+    return;
   }
+  auto* last = workspace.allocate<float>(pixels * layout.channels);
+  transpose(planes, layout.channels, pixels, last);
   copy_rows(last, layout.row(), image, layout.pitch(), layout);
 }
 
 void channels_from_end(const ChannelsLast& layout, const float* image, float* planes, Workspace& workspace) {
   const Workspace::Scope scope(workspace);
+  if (layout.channels == 1) {
+    copy_floats(image, planes, layout.floats());
+    return;
+  }
   auto* last = workspace.allocate<float>(layout.height * layout.row());
   copy_rows(image, layout.pitch(), last, layout.row(), layout);
   transpose(last, layout.height * layout.width, layout.channels, planes);

@@ -33,6 +33,10 @@ NetworkParameters::NetworkParameters(const ExecutionPlan& plan, bool blocks)
       sum_floats_ += whole_lines(slot.bias_count);
     }
   }
+  // The largest first, so that threads that begin with smaller ones take over what is left.
+  std::stable_sort(parts_.begin(), parts_.end(), [](const ParameterPart& a, const ParameterPart& b) {
+    return a.parameter_count() > b.parameter_count();
+  });
 }
 
 void NetworkParameters::add_block(std::size_t operation, const Conv2dMaxpoolSigmoidShape& shape) {

@@ -62,10 +62,11 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, const NetworkParameters& net
     stage.block = std::get_if<Conv2dMaxpoolSigmoidShape>(&stage.operation->shape);
     const bool behind_block = i > 0 && is_block(i - 1);
     if (!(stage.block != nullptr && behind_block)) {
-      stage.input.resize(to_size(capacity * stage.operation->input_count));
+      stage.input.resize(to_size(capacity * stage.operation->input_count + line_floats));
     }
     if (stage.block != nullptr) {
-      stage.images.resize(behind_block ? 0 : image_room(input_image(*stage.block), capacity));
+      const bool planes = stage.block->conv2d.channels == 1;
+      stage.images.resize(behind_block || planes ? 0 : image_room(input_image(*stage.block), capacity));
       stage.outputs.resize(image_room(output_image(*stage.block), capacity));
       stage.positions.resize(stage.outputs.size());
       largest = std::max({largest, image_room(input_image(*stage.block), capacity), stage.outputs.size()});
@@ -89,7 +90,10 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, const NetworkParameters& net
 }
 
 const float* NetworkPass::images_of(std::size_t index) const {
-  return index > 0 && is_block(index - 1) ? stages_[index - 1].outputs.data() : stages_[index].images.data();
+  if (index > 0 && is_block(index - 1)) {
+    return stages_[index - 1].outputs.data();
+  }
+  return stages_[index].images.empty() ? stages_[index].input.data() : stages_[index].images.data();
 }
 
 const float* NetworkPass::forward(const float* parameters, std::int64_t batch) {

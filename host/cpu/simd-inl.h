@@ -95,7 +95,9 @@ HWY_INLINE void copy_floats(const float* from, float* to, std::int64_t count) {
   for (; i + lanes <= count; i += lanes) {
     hn::StoreU(hn::LoadU(d, from + i), d, to + i);
   }
-  store_first(load_first(from + i, count - i), to + i, count - i);
+  if (i < count) {
+    store_first(load_first(from + i, count - i), to + i, count - i);
+  }
 }
 
 /// to[i] += from[i].
