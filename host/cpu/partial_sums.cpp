@@ -19,8 +19,8 @@ namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// Adds up `sizeof...(i)` neighbouring vectors at a time, so that many loads are on their way at once: partials come from
-/// other cores.
+/// Adds up `sizeof...(i)` neighbouring vectors at a time, so that many loads are on their way at once: partials come
+/// from other cores.
 template <std::size_t... i>
 HWY_INLINE void sum_vectors(std::span<const float* const> partials, std::int64_t place, float* sum,
                             std::index_sequence<i...> /*vectors*/) {
