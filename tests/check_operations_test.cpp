@@ -157,6 +157,7 @@ struct OtherBits : ForwardingOperations {
   using ForwardingOperations::ForwardingOperations;
   [[nodiscard]] std::vector<std::string> variants() const override { return {"one thread", "two threads"}; }
   void select_variant(std::size_t index) override { variant_ = index; }
+  [[nodiscard]] std::size_t selected() const { return variant_; }
   void adam(std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step, const float* gradients,
             float* parameters, float* first_moment, float* second_moment) override {
     right().adam(count, settings, step, gradients, parameters, first_moment, second_moment);
@@ -281,6 +282,11 @@ TEST(CheckFinds, WriteBehind) { expect_found<BeyondTheOutput>("sigmoid_backward"
 TEST(CheckFinds, WriteBefore) { expect_found<BeforeTheOutput>("conv2d_backward_bias", "beside grad_bias"); }
 TEST(CheckFinds, OtherBitsWithAnotherVariant) {
   expect_found<OtherBits>("adam", "second_moment has other bits with two threads than with one thread");
+}
+TEST(Sweep, LeavesTheFirstVariantSelected) {
+  OtherBits device(make_cpu_operations());
+  sweep(find("sigmoid_forward"), device, {.cases = 5});
+  EXPECT_EQ(device.selected(), 0);
 }
 TEST(CheckFinds, CoupledWeightDecay) { expect_found<DecayInTheGradient>("adamw", "wrong"); }
 TEST(CheckFinds, WrongBiasCorrection) { expect_found<StepFromZero>("adam", "parameters["); }

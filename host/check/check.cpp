@@ -46,7 +46,7 @@ layers = [{type = "conv2d", filters = 4, kernel = 5}, {type = "sigmoid"}, {type 
 constexpr const char* blocks_network = R"(name = "blocks"
 input = [1, 28, 28]
 layers = [{type = "conv2d", filters = 3, kernel = 5}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
-          {type = "conv2d", filters = 6, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
+          {type = "conv2d", filters = 18, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
           {type = "conv2d", filters = 5, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 3},
           {type = "flatten"}, {type = "dense", units = 10}]
 )";

@@ -85,6 +85,7 @@ OperationReport sweep(const OperationCheck& check, DeviceOperations& device, con
     if (observer) observer(report.operation, index - first, end - first);
     run_case(check, index, range, device, variants, report);
   }
+  device.select_variant(0);
   return report;
 }
 
