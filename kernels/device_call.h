@@ -9,6 +9,9 @@
 #include "kernels/allocator.h"
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/device.h"
+#include "kernels/handles.h"
+#include "touchstone/operation_timer.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 
@@ -100,6 +103,53 @@ class Call {
   std::size_t next_ = 0;
   bool rewound_ = false;
   std::vector<Output> outputs_;
+};
+
+/// Runs the calls of a device, one after the other on a stream of its own.
+class CallRunner {
+ public:
+  explicit CallRunner(int index) : index_(index) {
+    open_device(index_);
+    stream_ = make_stream();
+    before_ = make_event();
+    after_ = make_event();
+  }
+
+  [[nodiscard]] int index() const { return index_; }
+  [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
+
+  /// Runs operation(call, stream), and has the timer (nullptr: none) repeat it.
+  template <class Operation>
+  void run(const Operation& operation, OperationTimer* timer) const {
+    use_device(index_);
+    Call call(stream_.get());
+    operation(call, stream_.get());
+    call.finish();
+    if (timer != nullptr) {
+      timer->time([&](std::int64_t runs) { return seconds_of(runs, call, operation); });
+    }
+  }
+
+ private:
+  // Repeats what a call has done; the seconds between the events before and after.
+  template <class Operation>
+  double seconds_of(std::int64_t runs, Call& call, const Operation& operation) const {
+    check(cudaEventRecord(before_.get(), stream_.get()), "cudaEventRecord");
+    for (std::int64_t i = 0; i < runs; ++i) {
+      call.rewind();
+      operation(call, stream_.get());
+    }
+    check(cudaEventRecord(after_.get(), stream_.get()), "cudaEventRecord");
+    check(cudaEventSynchronize(after_.get()), "cudaEventSynchronize");
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, before_.get(), after_.get()), "cudaEventElapsedTime");
+    return static_cast<double>(milliseconds) * 1e-3;
+  }
+
+  int index_;
+  Stream stream_;
+  Event before_;  // what a timer has repeated, and after it
+  Event after_;
 };
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

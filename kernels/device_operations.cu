@@ -41,18 +41,14 @@ namespace backend = ::touchstone::TOUCHSTONE_BACKEND;
 
 class CudaOperations final : public DeviceOperations {
  public:
-  explicit CudaOperations(const CudaOptions& options) : index_(options.index) {
-    open_device(index_);
-    stream_ = make_stream();
-    before_ = make_event();
-    after_ = make_event();
+  explicit CudaOperations(const CudaOptions& options) : runner_(options.index) {
     blas_workspace_ =
         Buffer<char>(allocator_, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS");
-    blas_ = make_blas_handle(stream_.get(), blas_workspace_.data(), blas_workspace_.bytes(), options.tf32);
+    blas_ = make_blas_handle(runner_.stream(), blas_workspace_.data(), blas_workspace_.bytes(), options.tf32);
     gaussian_ = make_gaussian_operations(options);
   }
 
-  [[nodiscard]] std::string device() const override { return device_name(index_); }
+  [[nodiscard]] std::string device() const override { return device_name(runner_.index()); }
 
 #ifdef TOUCHSTONE_EMULATED
   // The schedules, each with its filling of fresh memory.
@@ -85,6 +81,14 @@ class CudaOperations final : public DeviceOperations {
     std::int64_t multiply_adds = 0;
     run([&](Call& call, cudaStream_t stream) {
       multiply_adds = backend::multiply_add(rounds, call.workspace<float>(multiply_add_workspace()), stream);
+    });
+    return multiply_adds;
+  }
+
+  std::int64_t multiply_add_double(std::int64_t rounds) override {
+    std::int64_t multiply_adds = 0;
+    run([&](Call& call, cudaStream_t stream) {
+      multiply_adds = backend::multiply_add(rounds, call.workspace<double>(multiply_add_workspace()), stream);
     });
     return multiply_adds;
   }
@@ -321,30 +325,9 @@ class CudaOperations final : public DeviceOperations {
   using AdamFunction = decltype(backend::adam);
 
   template <class Operation>
-  void run(Operation operation) {
-    use_device(index_);
-    Call call(stream_.get());
-    operation(call, stream_.get());
-    call.finish();
+  void run(const Operation& operation) {
+    runner_.run(operation, timer());
     allocator_.verify();
-    if (timer() != nullptr) {
-      timer()->time([&](std::int64_t runs) { return seconds_of(runs, call, operation); });
-    }
-  }
-
-  // Repeats what a call has done; the seconds between the events before and after.
-  template <class Operation>
-  double seconds_of(std::int64_t runs, Call& call, Operation& operation) {
-    check(cudaEventRecord(before_.get(), stream_.get()), "cudaEventRecord");
-    for (std::int64_t i = 0; i < runs; ++i) {
-      call.rewind();
-      operation(call, stream_.get());
-    }
-    check(cudaEventRecord(after_.get(), stream_.get()), "cudaEventRecord");
-    check(cudaEventSynchronize(after_.get()), "cudaEventSynchronize");
-    float milliseconds = 0;
-    check(cudaEventElapsedTime(&milliseconds, before_.get(), after_.get()), "cudaEventElapsedTime");
-    return static_cast<double>(milliseconds) * 1e-3;
   }
 
   void run_adam(AdamFunction* rule, std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step,
@@ -357,10 +340,7 @@ class CudaOperations final : public DeviceOperations {
     });
   }
 
-  int index_;
-  Stream stream_;
-  Event before_;  // what a timer has repeated, and after it
-  Event after_;
+  CallRunner runner_;
   GuardedAllocator allocator_;  // of what outlives a call
   Buffer<char> blas_workspace_;
   BlasHandle blas_;

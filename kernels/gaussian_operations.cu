@@ -17,15 +17,13 @@ namespace {
 
 class CudaGaussianOperations final : public GaussianOperations {
  public:
-  explicit CudaGaussianOperations(const CudaOptions& options) : index_(options.index) {
-    open_device(index_);
-    stream_ = make_stream();
+  explicit CudaGaussianOperations(const CudaOptions& options) : runner_(options.index) {
     blas_workspace_ =
         Buffer<char>(allocator_, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS");
-    blas_ = make_blas_handle(stream_.get(), blas_workspace_.data(), blas_workspace_.bytes(), false);
+    blas_ = make_blas_handle(runner_.stream(), blas_workspace_.data(), blas_workspace_.bytes(), false);
   }
 
-  [[nodiscard]] std::string device() const override { return device_name(index_); }
+  [[nodiscard]] std::string device() const override { return device_name(runner_.index()); }
 
   void covariance(const GaussianSamples& samples, CovarianceDivisor divisor, const double* values, double* mean,
                   double* covariance) override {
@@ -69,15 +67,11 @@ class CudaGaussianOperations final : public GaussianOperations {
  private:
   template <class Operation>
   void run(const Operation& operation) {
-    use_device(index_);
-    Call call(stream_.get());
-    operation(call, stream_.get());
-    call.finish();
+    runner_.run(operation, timer());
     allocator_.verify();
   }
 
-  int index_;
-  Stream stream_;
+  CallRunner runner_;
   GuardedAllocator allocator_;  // of what outlives a call
   Buffer<char> blas_workspace_;
   BlasHandle blas_;

@@ -30,13 +30,14 @@ __global__ void __launch_bounds__(threads) copy_kernel(std::int64_t count, const
 }
 
 // Thread: chains of x = x * factor + term, which converge to 1 from anywhere near. nvcc fuses product and sum.
-__global__ void __launch_bounds__(threads) multiply_add_kernel(std::int64_t rounds, float* results) {
-  constexpr float factor = 0.875F;
-  constexpr float term = 0.125F;
-  float x[chains];
+template <class Number>
+__global__ void __launch_bounds__(threads) multiply_add_kernel(std::int64_t rounds, Number* results) {
+  constexpr Number factor{0.875F};
+  constexpr Number term{0.125F};
+  Number x[chains];
 #pragma unroll
   for (int chain = 0; chain < chains; ++chain) {
-    x[chain] = static_cast<float>(std::int64_t{threadIdx.x} + chain);
+    x[chain] = static_cast<Number>(std::int64_t{threadIdx.x} + chain);
   }
 #pragma unroll 4
   for (std::int64_t round = 0; round < rounds; ++round) {
@@ -45,7 +46,7 @@ __global__ void __launch_bounds__(threads) multiply_add_kernel(std::int64_t roun
       x[chain] = x[chain] * factor + term;
     }
   }
-  float sum = 0;
+  Number sum = 0;
 #pragma unroll
   for (int chain = 0; chain < chains; ++chain) {
     sum += x[chain];
@@ -61,6 +62,13 @@ int blocks_of_current_device() {
   return multiprocessors * blocks_per_multiprocessor;
 }
 
+template <class Number>
+std::int64_t count_multiply_adds(std::int64_t rounds, Number* results, cudaStream_t stream) {
+  const int blocks = blocks_of_current_device();
+  launch(multiply_add_kernel<Number>, dim3(grid_size(blocks)), dim3(threads), 0, stream, rounds, results);
+  return std::int64_t{blocks} * threads * chains * rounds;
+}
+
 }  // namespace
 
 void copy(std::int64_t count, const float* source, float* target, cudaStream_t stream) {
@@ -72,9 +80,11 @@ void copy(std::int64_t count, const float* source, float* target, cudaStream_t s
 }
 
 std::int64_t multiply_add(std::int64_t rounds, float* results, cudaStream_t stream) {
-  const int blocks = blocks_of_current_device();
-  launch(multiply_add_kernel, dim3(grid_size(blocks)), dim3(threads), 0, stream, rounds, results);
-  return std::int64_t{blocks} * threads * chains * rounds;
+  return count_multiply_adds(rounds, results, stream);
+}
+
+std::int64_t multiply_add(std::int64_t rounds, double* results, cudaStream_t stream) {
+  return count_multiply_adds(rounds, results, stream);
 }
 
 std::int64_t multiply_add_workspace() { return std::int64_t{blocks_of_current_device()} * threads; }

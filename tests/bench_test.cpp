@@ -3,6 +3,9 @@
 #include "host/bench/bench.h"
 
 #include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +13,7 @@
 
 #include "error_message.h"
 #include "host/check/check.h"
+#include "host/check/devices.h"
 #include "touchstone/error.h"
 
 namespace touchstone::bench {
@@ -77,6 +81,7 @@ TEST(Sampler, AddsUpTheParts) {
 TEST(Peaks, RoofIsTheSlowerOfArithmeticAndMemory) {
   // Fast while it fits a cache; the smallest copy is too short to show that.
   const Peaks peaks{.flops_per_second = 100,
+                    .double_flops_per_second = 50,
                     .copies = {{.bytes = 10, .bytes_per_second = 20},
                                {.bytes = 100, .bytes_per_second = 50},
                                {.bytes = 1000, .bytes_per_second = 10}}};
@@ -85,13 +90,14 @@ TEST(Peaks, RoofIsTheSlowerOfArithmeticAndMemory) {
   EXPECT_EQ(peaks.bytes_per_second(201), 10);
   EXPECT_EQ(peaks.bytes_per_second(5000), 10);
   EXPECT_EQ(peaks.least_seconds({"arithmetic", 1000, 10}), 10);
+  EXPECT_EQ(peaks.least_seconds({"in double precision", 1000, 10, true}), 20);
   EXPECT_EQ(peaks.least_seconds({"memory", 10, 1000}), 100);
 }
 
-TEST(BenchCases, HoldEveryOperationOfNetworksThatIsChecked) {
+TEST(BenchCases, HoldEveryOperationThatIsChecked) {
   const std::vector<std::string> measured = operation_names();
   for (const std::string& checked : check::check_names()) {
-    if (checked == "network" || checked == "executor" || checked.rfind("gaussian", 0) == 0) continue;
+    if (checked == "network" || checked == "executor") continue;
     // One check may look at several operations: dense_backward at the gradients of data, weights and bias.
     EXPECT_TRUE(std::any_of(measured.begin(), measured.end(), [&checked](const std::string& name) {
       return name.rfind(checked, 0) == 0;
@@ -114,6 +120,23 @@ TEST(BenchCases, AreThoseOfTheNetwork) {
   EXPECT_THAT(flops_of("dense_forward"), ElementsAre(128 * 2'560));
   EXPECT_EQ(flops_of("conv2d_maxpool_sigmoid_forward").size(), 2U);
   EXPECT_EQ(flops_of("adam").size(), 1U);
+}
+
+TEST(BenchCases, OfGaussiansGiveOnEachDeviceWhatTheReferenceGives) {
+  DeviceRequest cpu{.name = "cpu"};
+  cpu.threads = 1;
+  const auto device = check::make_operations(cpu);
+  const auto reference = check::make_operations({.name = "reference"});
+  for (const BenchCase& known : make_cases("gaussians", 64, 1)) {
+    if (known.shape.find("K=32") == std::string::npos) continue;
+    EXPECT_TRUE(known.cost.double_precision) << known.cost.operation;
+    const std::vector<float> got = known.run(*device);
+    const std::vector<float> expected = known.run(*reference);
+    ASSERT_EQ(got.size(), expected.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      ASSERT_NEAR(got[i], expected[i], 1e-5 * (1 + std::abs(expected[i]))) << known.cost.operation << " " << i;
+    }
+  }
 }
 
 TEST(BenchCases, ReachSixtyFourChannelsOf112) {

@@ -35,9 +35,11 @@ const OperationCheck& find(std::string_view operation) {
   return *std::find_if(checks.begin(), checks.end(), [&](const auto& check) { return check.operation == operation; });
 }
 
+std::unique_ptr<DeviceOperations> cpu_operations() { return make_cpu_operations(2); }
+
 template <class Wrong>
 OperationReport sweep_wrong(std::string_view operation, std::int64_t cases = 60) {
-  Wrong wrong(make_cpu_operations());
+  Wrong wrong(cpu_operations());
   return sweep(find(operation), wrong, {.cases = cases});
 }
 
@@ -284,7 +286,7 @@ TEST(CheckFinds, OtherBitsWithAnotherVariant) {
   expect_found<OtherBits>("adam", "second_moment has other bits with two threads than with one thread");
 }
 TEST(Sweep, LeavesTheFirstVariantSelected) {
-  OtherBits device(make_cpu_operations());
+  OtherBits device(cpu_operations());
   sweep(find("sigmoid_forward"), device, {.cases = 5});
   EXPECT_EQ(device.selected(), 0);
 }
@@ -315,14 +317,14 @@ TEST_P(RightDevice, Passes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Check, RightDevice, testing::Values(&make_cpu_operations, &make_reference_operations),
+INSTANTIATE_TEST_SUITE_P(Check, RightDevice, testing::Values(&cpu_operations, &make_reference_operations),
                          [](const auto& device) { return device.param()->device(); });
 
 TEST(CheckCases, AreTheSameAloneAndAmongOthers) {
   const OperationReport all = sweep_wrong<SwappedAxes>("conv2d_forward", 120);
   ASSERT_FALSE(all.details.empty());
   const Failure& first = all.details.front();
-  SwappedAxes wrong(make_cpu_operations());
+  SwappedAxes wrong(cpu_operations());
   const OperationReport alone = sweep(find("conv2d_forward"), wrong, {.cases = 1, .only = first.case_index});
   ASSERT_EQ(alone.cases, 1);
   ASSERT_FALSE(alone.details.empty());
@@ -391,7 +393,7 @@ TEST(CheckBlocks, FindsAGradientThatForgetsTheArgmax) {
 }
 
 TEST(CheckBlocks, FollowsChoicesThatRoundingMade) {
-  const std::unique_ptr<DeviceOperations> device = make_cpu_operations();
+  const std::unique_ptr<DeviceOperations> device = cpu_operations();
   const OperationReport report = sweep(find("conv2d_maxpool_sigmoid_forward"), *device, {.cases = 60});
   EXPECT_EQ(report.failed_cases, 0);
   EXPECT_GT(report.followed, 0);

@@ -80,6 +80,23 @@ TEST(OperationCost, WhatFollowsTheLayers) {
   expect_cost(cost::shuffle(9), "shuffle", 0, 36);
 }
 
+TEST(OperationCost, OfGaussians) {
+  // 2 Gaussians of 3 dimensions and 5 samples each: 6 pairs of dimensions.
+  const GaussianSamples samples{.offsets = {0, 5, 10}, .dimensions = 3};
+  const GaussianShape shape = samples.shape();
+  expect_cost(cost::gaussian_covariance(samples), "gaussian_covariance", 2 * 30 + 6 + 6 * (20 + 2),
+              8 * (30 + 6 + 18) + 8 * 3);
+  // Of one factor: 0 + (0 + 1) + (0 + 1 + 2) multiply-adds, and 6 quotients and roots.
+  expect_cost(cost::gaussian_cholesky(shape), "gaussian_cholesky", 2 * (2 * 4 + 6), 8 * 36 + 4 * 2);
+  // Of one column: 0 + 1 + 2 multiply-adds and 3 quotients.
+  expect_cost(cost::gaussian_solve({.gaussians = 2, .dimensions = 3, .columns = 4}), "gaussian_solve", 2 * 4 * 9,
+              8 * (18 + 2 * 24));
+  // Of one pair: right sides of 3, 2 and 1 elements need 3 + 1 + 0 multiply-adds and 6 quotients, the means' 9; 9
+  // elements are differences, squared and added; 12 for the diagonal.
+  expect_cost(cost::gaussian_pairs(shape), "gaussian_pairs", 2 * (2 * 4 + 6 + 9 + 3 * 9 + 12), 8 * (6 + 18 + 4));
+  EXPECT_TRUE(cost::gaussian_pairs(shape).double_precision);
+}
+
 TEST(OperationCost, Adds) {
   OperationCost sum{.operation = "all"};
   sum += {"one", 1, 2};

@@ -64,22 +64,33 @@ std::vector<std::string> wanted_networks(const BenchSettings& settings) {
   return wanted;
 }
 
+/// Single operations are measured on one thread, as the peaks are.
+DeviceRequest on_one_thread(DeviceRequest device) {
+  device.threads = 1;
+  return device;
+}
+
 /// A device, and how its operations are timed.
 class Bench {
  public:
   Bench(const DeviceRequest& device, const SamplingSettings& sampling)
-      : operations_(check::make_operations(device)), sampler_(sampling) {}
+      : operations_(check::make_operations(on_one_thread(device))), sampler_(sampling) {}
 
   [[nodiscard]] DeviceOperations& operations() { return *operations_; }
 
   [[nodiscard]] Measurement time(const BenchCase& known) {
-    operations_->set_timer(&sampler_);
+    set_timer(&sampler_);
     known.run(*operations_);
-    operations_->set_timer(nullptr);
+    set_timer(nullptr);
     return sampler_.take();
   }
 
  private:
+  void set_timer(OperationTimer* timer) {
+    operations_->set_timer(timer);
+    operations_->gaussian().set_timer(timer);
+  }
+
   std::unique_ptr<DeviceOperations> operations_;
   Sampler sampler_;
 };

@@ -56,7 +56,33 @@ std::string text(const SigmoidShape& s) { return fmt::format("{} values", s.coun
 std::string text(const HalfSquaredErrorShape& s) { return fmt::format("N={} {} elements", s.batch, s.elements); }
 std::string text(const SoftmaxCrossEntropyShape& s) { return fmt::format("N={} {} classes", s.batch, s.classes); }
 
+std::string text(const GaussianShape& s) { return fmt::format("{} Gaussians K={}", s.gaussians, s.dimensions); }
+
 std::string text(const Conv2dMaxpoolSigmoidShape& s) { return fmt::format("{} pool {}", text(s.conv2d), s.pool); }
+
+std::vector<double> as_doubles(const Floats& numbers) { return {numbers.begin(), numbers.end()}; }
+
+/// Symmetric matrices with numbers in [-1, 1), and a diagonal that makes them positive definite.
+std::vector<double> covariances(const GaussianShape& s, BenchInputs& inputs) {
+  std::vector<double> matrices = as_doubles(inputs.reals(s.matrices_count()));
+  const auto k = to_size(s.dimensions);
+  for (std::size_t row = 0; row < matrices.size() / k; ++row) {
+    double* const matrix = matrices.data() + row / k * k * k;
+    const std::size_t r = row % k;
+    for (std::size_t c = 0; c < r; ++c) matrix[c * k + r] = matrix[r * k + c];
+    matrix[r * k + r] = static_cast<double>(s.dimensions);
+  }
+  return matrices;
+}
+
+/// Their factors, by the reference, so that each device has the same.
+std::vector<double> factors(const GaussianShape& s, BenchInputs& inputs) {
+  const std::vector<double> matrices = covariances(s, inputs);
+  std::vector<double> factor(matrices.size());
+  std::vector<std::int32_t> failures(to_size(s.gaussians));
+  reference::gaussian_cholesky(s, matrices.data(), factor.data(), failures.data());
+  return factor;
+}
 
 /// Collects the cases of a set.
 class CaseList {
@@ -266,6 +292,41 @@ class CaseList {
              });
   }
 
+  /// The operations on Gaussians of so many samples each, in the order in which a divergence takes them.
+  void add_gaussians(const GaussianShape& s, std::int64_t samples_each) {
+    GaussianSamples samples{.offsets = {0}, .dimensions = s.dimensions};
+    for (std::int64_t c = 1; c <= s.gaussians; ++c) samples.offsets.push_back(c * samples_each);
+    add_case(cost::gaussian_covariance(samples), fmt::format("{} of {} samples", text(s), samples_each), true,
+             [s, samples](DeviceOperations& device, BenchInputs inputs) {
+               std::vector<double> mean(to_size(s.means_count()));
+               std::vector<double> covariance(to_size(s.matrices_count()));
+               device.gaussian().covariance(samples, CovarianceDivisor::unbiased,
+                                            as_doubles(inputs.reals(samples.samples_count())).data(), mean.data(),
+                                            covariance.data());
+               return joined(as_floats(mean), as_floats(covariance));
+             });
+    add(s, cost::gaussian_cholesky(s), true, [s](DeviceOperations& device, BenchInputs inputs) {
+      std::vector<double> factor(to_size(s.matrices_count()));
+      std::vector<std::int32_t> failures(to_size(s.gaussians));
+      device.gaussian().cholesky(s, covariances(s, inputs).data(), factor.data(), failures.data());
+      return joined(as_floats(factor), as_floats(failures));
+    });
+    const GaussianSolveShape solve{.gaussians = s.gaussians, .dimensions = s.dimensions, .columns = s.dimensions};
+    add(s, cost::gaussian_solve(solve), true, [s, solve](DeviceOperations& device, BenchInputs inputs) {
+      std::vector<double> solution(to_size(solve.sides_count()));
+      const std::vector<double> factor = factors(s, inputs);
+      device.gaussian().solve(solve, factor.data(), as_doubles(inputs.reals(solve.sides_count())).data(),
+                              solution.data());
+      return as_floats(solution);
+    });
+    add(s, cost::gaussian_pairs(s), true, [s](DeviceOperations& device, BenchInputs inputs) {
+      std::vector<double> divergence(to_size(s.pairs_count()));
+      const std::vector<double> factor = factors(s, inputs);
+      device.gaussian().pairs(s, as_doubles(inputs.reals(s.means_count())).data(), factor.data(), divergence.data());
+      return as_floats(divergence);
+    });
+  }
+
  private:
   template <class Shape, class Run>
   void add(const Shape& shape, const OperationCost& cost, bool forward, Run run) {
@@ -328,6 +389,15 @@ std::vector<BenchCase> network_cases(const std::string& name, std::int64_t batch
 }
 
 constexpr const char* large_set = "large";
+constexpr const char* gaussians_set = "gaussians";
+
+/// As many Gaussians as MNIST has classes, of codes and of small pictures.
+std::vector<BenchCase> gaussian_cases(std::uint64_t seed) {
+  CaseList list(gaussians_set, seed);
+  for (const std::int64_t dimensions : {32, 128, 256})
+    list.add_gaussians({.gaussians = 10, .dimensions = dimensions}, 1000);
+  return list.take();
+}
 
 std::vector<BenchCase> large_cases(std::uint64_t seed) {
   CaseList list(large_set, seed);
@@ -354,6 +424,7 @@ std::vector<BenchCase> large_cases(std::uint64_t seed) {
 std::vector<std::string> set_names() {
   std::vector<std::string> names = Network::names();
   names.emplace_back(large_set);
+  names.emplace_back(gaussians_set);
   return names;
 }
 
@@ -363,14 +434,18 @@ std::vector<BenchCase> make_cases(const std::string& set, std::int64_t batch, st
     throw UsageError(
         fmt::format("unknown set of shapes `{}`{} (known: {})", set, did_you_mean(set, names), fmt::join(names, ", ")));
   }
-  return set == large_set ? large_cases(seed) : network_cases(set, batch, seed);
+  return set == large_set       ? large_cases(seed)
+         : set == gaussians_set ? gaussian_cases(seed)
+                                : network_cases(set, batch, seed);
 }
 
 std::vector<std::string> operation_names() {
   std::vector<std::string> names;
-  for (const BenchCase& known : large_cases(1)) {
-    if (std::find(names.begin(), names.end(), known.cost.operation) == names.end()) {
-      names.emplace_back(known.cost.operation);
+  for (const auto& cases : {large_cases(1), gaussian_cases(1)}) {
+    for (const BenchCase& known : cases) {
+      if (std::find(names.begin(), names.end(), known.cost.operation) == names.end()) {
+        names.emplace_back(known.cost.operation);
+      }
     }
   }
   return names;

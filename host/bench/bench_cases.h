@@ -14,7 +14,7 @@ namespace touchstone::bench {
 /// An operation at a shape, to be timed.
 struct BenchCase {
   OperationCost cost = {};  ///< its name, and what it has to do
-  std::string set = {};     ///< where the shape is from: a network's name, or "large"
+  std::string set = {};     ///< where the shape is from: a network's name, "large" or "gaussians"
   std::string shape = {};   ///< "N=64 C=1 28x28 K=8 5x5"
   std::string block = {};   ///< the block of layers that it is a part of, by the block's shape; empty for none
   bool fused = false;       ///< whether it computes the whole block at a time
@@ -23,14 +23,14 @@ struct BenchCase {
   std::function<std::vector<float>(DeviceOperations& device)> run = {};
 };
 
-/// The sets of shapes: the networks that ship, and "large" (up to 64 channels of 112x112).
+/// The sets of shapes: the networks that ship, "large" (up to 64 channels of 112x112), and "gaussians".
 std::vector<std::string> set_names();
 
-/// The operations of a set: those of a network at `batch` samples; `large` has batches of its own. Throws UsageError
-/// for an unknown name.
+/// The operations of a set: those of a network at `batch` samples; the others have sizes of their own. Throws
+/// UsageError for an unknown name.
 std::vector<BenchCase> make_cases(const std::string& set, std::int64_t batch, std::uint64_t seed);
 
-/// The names of all operations, in the order of a training step.
+/// The names of all operations, in the order of a training step; those on Gaussians behind them.
 std::vector<std::string> operation_names();
 
 }  // namespace touchstone::bench

@@ -14,8 +14,10 @@ using Json = nlohmann::ordered_json;
 Json finite(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
 
 Json peaks_json(const Peaks& peaks) {
-  Json json = {
-      {"flops_per_second", peaks.flops_per_second}, {"call_seconds", peaks.call_seconds}, {"copies", Json::array()}};
+  Json json = {{"flops_per_second", peaks.flops_per_second},
+               {"double_flops_per_second", peaks.double_flops_per_second},
+               {"call_seconds", peaks.call_seconds},
+               {"copies", Json::array()}};
   for (const CopyPeak& copy : peaks.copies) {
     json["copies"].push_back({{"bytes", copy.bytes}, {"bytes_per_second", copy.bytes_per_second}});
   }

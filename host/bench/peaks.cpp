@@ -23,8 +23,9 @@ double Peaks::bytes_per_second(std::int64_t bytes) const {
 }
 
 double Peaks::least_seconds(const OperationCost& cost) const {
-  return std::max(static_cast<double>(cost.flops) / flops_per_second,
-                  static_cast<double>(cost.bytes) / bytes_per_second(cost.bytes));
+  return std::max(
+      static_cast<double>(cost.flops) / (cost.double_precision ? double_flops_per_second : flops_per_second),
+      static_cast<double>(cost.bytes) / bytes_per_second(cost.bytes));
 }
 
 Peaks measure_peaks(DeviceOperations& device, const SamplingSettings& sampling, std::int64_t largest_copy) {
@@ -32,6 +33,8 @@ Peaks measure_peaks(DeviceOperations& device, const SamplingSettings& sampling, 
   device.set_timer(&sampler);
   const auto flops = 2 * static_cast<double>(device.multiply_add(multiply_add_rounds));
   Peaks peaks{.flops_per_second = flops / sampler.take().median};
+  const auto double_flops = 2 * static_cast<double>(device.multiply_add_double(multiply_add_rounds));
+  peaks.double_flops_per_second = double_flops / sampler.take().median;
   std::vector<float> source(static_cast<std::size_t>(largest_copy / element_bytes), 1.0F);
   std::vector<float> target(source.size());
   for (std::int64_t bytes = smallest_copy; bytes <= largest_copy; bytes *= copy_growth) {

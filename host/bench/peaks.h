@@ -19,8 +19,9 @@ struct CopyPeak {
 /// What a device can do at best: measured, with what its operations have at hand (one thread of a CPU, all of a GPU).
 struct Peaks {
   double flops_per_second = 0;
-  std::vector<CopyPeak> copies = {};  ///< small ones first: they stay in a cache
-  double call_seconds = 0;            ///< of the smallest operation: what a launch costs
+  double double_flops_per_second = 0;  ///< in double precision
+  std::vector<CopyPeak> copies = {};   ///< small ones first: they stay in a cache
+  double call_seconds = 0;             ///< of the smallest operation: what a launch costs
 
   /// The best of the copies that are at least half as large as `bytes` (else of the largest). A smaller one may stay in
   /// a cache that the tensors do not fit in; half, for what is updated in place is read and written. On a GPU a small

@@ -170,9 +170,10 @@ std::string peaks_text(const bench::BenchReport& report) {
   const bench::CopyPeak& largest = peaks.copies.back();
   constexpr double billion = 1e9;
   return fmt::format(
-      "peaks    {:.1f} GFLOP/s; copies {:.1f} GB/s ({}) to {:.1f} GB/s ({}){}\ncall     {}: the smallest copy\n\n",
-      peaks.flops_per_second / billion, largest.bytes_per_second / billion, report::format_bytes(largest.bytes),
-      fastest->bytes_per_second / billion, report::format_bytes(fastest->bytes),
+      "peaks    {:.1f} GFLOP/s, {:.1f} in double precision; copies {:.1f} GB/s ({}) to {:.1f} GB/s ({}){}\n"
+      "call     {}: the smallest copy\n\n",
+      peaks.flops_per_second / billion, peaks.double_flops_per_second / billion, largest.bytes_per_second / billion,
+      report::format_bytes(largest.bytes), fastest->bytes_per_second / billion, report::format_bytes(fastest->bytes),
       report.device.name == "cpu" ? ", on one thread, as the operations" : "", duration_text(peaks.call_seconds));
 }
 

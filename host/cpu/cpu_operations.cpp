@@ -19,6 +19,8 @@ namespace {
 
 class CpuOperations final : public DeviceOperations {
  public:
+  explicit CpuOperations(int gaussian_threads) : gaussian_(cpu::make_gaussian_operations(gaussian_threads)) {}
+
   [[nodiscard]] std::string device() const override { return "cpu"; }
 
   [[nodiscard]] GaussianOperations& gaussian() override { return *gaussian_; }
@@ -29,6 +31,11 @@ class CpuOperations final : public DeviceOperations {
   std::int64_t multiply_add(std::int64_t rounds) override {
     std::int64_t multiply_adds = 0;
     run_by_clock([&] { multiply_adds = cpu::multiply_add(rounds); });
+    return multiply_adds;
+  }
+  std::int64_t multiply_add_double(std::int64_t rounds) override {
+    std::int64_t multiply_adds = 0;
+    run_by_clock([&] { multiply_adds = cpu::multiply_add_double(rounds); });
     return multiply_adds;
   }
 
@@ -147,11 +154,13 @@ class CpuOperations final : public DeviceOperations {
 
  private:
   cpu::Workspace workspace_;
-  std::unique_ptr<GaussianOperations> gaussian_ = cpu::make_gaussian_operations(2);
+  std::unique_ptr<GaussianOperations> gaussian_;
 };
 
 }  // namespace
 
-std::unique_ptr<DeviceOperations> make_cpu_operations() { return std::make_unique<CpuOperations>(); }
+std::unique_ptr<DeviceOperations> make_cpu_operations(int gaussian_threads) {
+  return std::make_unique<CpuOperations>(gaussian_threads);
+}
 
 }  // namespace touchstone

@@ -7,7 +7,8 @@
 
 namespace touchstone {
 
-/// The operations of the cpu device, singly. The caller poisons the outputs and looks for what was written outside.
-std::unique_ptr<DeviceOperations> make_cpu_operations();
+/// The operations of the cpu device, singly: on one thread, those on Gaussians on `gaussian_threads`. The caller
+/// poisons the outputs and looks for what was written outside.
+std::unique_ptr<DeviceOperations> make_cpu_operations(int gaussian_threads);
 
 }  // namespace touchstone

@@ -14,17 +14,17 @@ class CpuGaussianOperations final : public GaussianOperations {
 
   void covariance(const GaussianSamples& samples, CovarianceDivisor divisor, const double* values, double* mean,
                   double* covariance) override {
-    gaussian_covariance(samples, divisor, values, mean, covariance, pool_);
+    run_by_clock([&] { gaussian_covariance(samples, divisor, values, mean, covariance, pool_); });
   }
   void cholesky(const GaussianShape& shape, const double* covariance, double* factor, std::int32_t* failures) override {
-    gaussian_cholesky(shape, covariance, factor, failures, pool_);
+    run_by_clock([&] { gaussian_cholesky(shape, covariance, factor, failures, pool_); });
   }
   void solve(const GaussianSolveShape& shape, const double* factor, const double* right_sides,
              double* solution) override {
-    gaussian_solve(shape, factor, right_sides, solution, pool_);
+    run_by_clock([&] { gaussian_solve(shape, factor, right_sides, solution, pool_); });
   }
   void pairs(const GaussianShape& shape, const double* mean, const double* factor, double* divergence) override {
-    gaussian_pairs(shape, mean, factor, divergence, pool_);
+    run_by_clock([&] { gaussian_pairs(shape, mean, factor, divergence, pool_); });
   }
 
  private:

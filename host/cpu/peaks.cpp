@@ -18,23 +18,26 @@ namespace {
 void copy_kernel(std::int64_t count, const float* source, float* target) { copy_floats(source, target, count); }
 
 /// Ten chains: two units with a latency of four or five cycles, and registers enough where there are sixteen.
-std::int64_t multiply_add_kernel(std::int64_t rounds) {
+template <class Number>
+std::int64_t count_multiply_adds(std::int64_t rounds) {
   constexpr std::int64_t chains = 10;
-  const Floats d;
+  using Numbers = hn::ScalableTag<Number>;
+  using Vector = hn::Vec<Numbers>;
+  const Numbers d;
   // x = x * factor + term converges to 1 from anywhere near: neither overflow nor denormal numbers.
-  const FloatVector factor = hn::Set(d, 0.875F);
-  const FloatVector term = hn::Set(d, 0.125F);
-  const FloatVector start = hn::Iota(d, 1.0F);
-  FloatVector a = start;
-  FloatVector b = hn::Add(a, term);
-  FloatVector c = hn::Add(b, term);
-  FloatVector e = hn::Add(c, term);
-  FloatVector f = hn::Add(e, term);
-  FloatVector g = hn::Add(f, term);
-  FloatVector h = hn::Add(g, term);
-  FloatVector i = hn::Add(h, term);
-  FloatVector j = hn::Add(i, term);
-  FloatVector k = hn::Add(j, term);
+  const Vector factor = hn::Set(d, Number{0.875F});
+  const Vector term = hn::Set(d, Number{0.125F});
+  const Vector start = hn::Iota(d, Number{1});
+  Vector a = start;
+  Vector b = hn::Add(a, term);
+  Vector c = hn::Add(b, term);
+  Vector e = hn::Add(c, term);
+  Vector f = hn::Add(e, term);
+  Vector g = hn::Add(f, term);
+  Vector h = hn::Add(g, term);
+  Vector i = hn::Add(h, term);
+  Vector j = hn::Add(i, term);
+  Vector k = hn::Add(j, term);
   for (std::int64_t round = 0; round < rounds; ++round) {
     a = hn::MulAdd(a, factor, term);
     b = hn::MulAdd(b, factor, term);
@@ -47,11 +50,14 @@ std::int64_t multiply_add_kernel(std::int64_t rounds) {
     j = hn::MulAdd(j, factor, term);
     k = hn::MulAdd(k, factor, term);
   }
-  const FloatVector sum =
+  const Vector sum =
       hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)), hn::Add(hn::Add(hn::Add(f, g), hn::Add(h, i)), hn::Add(j, k)));
   // The sum is positive: a condition that the compiler cannot know keeps the loop alive.
-  return sum_of_lanes(sum) > 0 ? chains * float_lanes() * rounds : 0;
+  return hn::GetLane(hn::SumOfLanes(d, sum)) > 0 ? chains * static_cast<std::int64_t>(hn::Lanes(d)) * rounds : 0;
 }
+
+std::int64_t multiply_add_kernel(std::int64_t rounds) { return count_multiply_adds<float>(rounds); }
+std::int64_t multiply_add_double_kernel(std::int64_t rounds) { return count_multiply_adds<double>(rounds); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -65,6 +71,7 @@ namespace touchstone::cpu {
 namespace {
 HWY_EXPORT(copy_kernel);
 HWY_EXPORT(multiply_add_kernel);
+HWY_EXPORT(multiply_add_double_kernel);
 }  // namespace
 
 void copy(std::int64_t count, const float* source, float* target) {
@@ -72,6 +79,10 @@ void copy(std::int64_t count, const float* source, float* target) {
 }
 
 std::int64_t multiply_add(std::int64_t rounds) { return HWY_DYNAMIC_DISPATCH(multiply_add_kernel)(rounds); }
+
+std::int64_t multiply_add_double(std::int64_t rounds) {
+  return HWY_DYNAMIC_DISPATCH(multiply_add_double_kernel)(rounds);
+}
 
 }  // namespace touchstone::cpu
 

@@ -15,4 +15,8 @@ std::int64_t DeviceOperations::multiply_add(std::int64_t /*rounds*/) {
   throw UsageError(fmt::format("how fast {} could be is not known: it has no multiply-adds to measure", device()));
 }
 
+std::int64_t DeviceOperations::multiply_add_double(std::int64_t /*rounds*/) {
+  throw UsageError(fmt::format("how fast {} could be in double precision is not known", device()));
+}
+
 }  // namespace touchstone

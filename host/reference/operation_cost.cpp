@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t float_bytes = sizeof(float);
 constexpr std::int64_t index_bytes = sizeof(std::int32_t);
+constexpr std::int64_t index64_bytes = sizeof(std::int64_t);
 
 /// Per value: negation aside, an exponential, a sum, a quotient; and backwards two products and a difference.
 constexpr std::int64_t sigmoid_flops = 3;
@@ -24,6 +25,15 @@ OperationCost product(const char* operation, const Conv2dShape& shape) {
 OperationCost product(const char* operation, const DenseShape& shape) {
   return {operation, 2 * shape.multiply_adds(),
           floats(shape.input_count() + shape.weights_count() + shape.output_count())};
+}
+
+/// Elements on and below the diagonal.
+constexpr std::int64_t triangle(std::int64_t dimensions) { return dimensions * (dimensions + 1) / 2; }
+
+/// An operation on so many numbers in double precision, and on other bytes.
+OperationCost in_double(const char* operation, std::int64_t flops, std::int64_t numbers, std::int64_t other_bytes = 0) {
+  constexpr std::int64_t double_bytes = sizeof(double);
+  return {operation, flops, double_bytes * numbers + other_bytes, true};
 }
 
 /// A gradient of a block: products at the chosen position of each window, and the sigmoid's gradient there. Reads the
@@ -148,5 +158,44 @@ OperationCost gather(const GatherShape& shape) {
 }
 
 OperationCost shuffle(std::int64_t count) { return {"shuffle", 0, index_bytes * count}; }
+
+OperationCost gaussian_covariance(const GaussianSamples& samples) {
+  // A value: the mean's sum and the difference to it. A pair of dimensions: a multiply-add a sample, and the quotient.
+  const std::int64_t k = samples.dimensions;
+  const std::int64_t pairs = triangle(k);
+  const GaussianShape shape = samples.shape();
+  return in_double(
+      "gaussian_covariance",
+      2 * samples.samples_count() + shape.means_count() + pairs * (2 * samples.offsets.back() + samples.gaussians()),
+      samples.samples_count() + shape.means_count() + shape.matrices_count(),
+      index64_bytes * (samples.gaussians() + 1));
+}
+
+OperationCost gaussian_cholesky(const GaussianShape& shape) {
+  // Element (r, k): k multiply-adds, and a quotient or a square root.
+  const std::int64_t k = shape.dimensions;
+  const std::int64_t multiply_adds = (k - 1) * k * (k + 1) / 6;
+  return in_double("gaussian_cholesky", shape.gaussians * (2 * multiply_adds + triangle(k)), 2 * shape.matrices_count(),
+                   index_bytes * shape.gaussians);
+}
+
+OperationCost gaussian_solve(const GaussianSolveShape& shape) {
+  // Element r of a column: r multiply-adds and a quotient.
+  const std::int64_t column = shape.dimensions * shape.dimensions;
+  return in_double("gaussian_solve", shape.gaussians * shape.columns * column,
+                   shape.factors_count() + 2 * shape.sides_count());
+}
+
+OperationCost gaussian_pairs(const GaussianShape& shape) {
+  // An ordered pair: a triangular system with a triangle for right sides (column c has K - c elements), and one with
+  // the means'; the differences that these are; the squares and their sum; and log1p's share of the diagonal, a
+  // handful.
+  const std::int64_t k = shape.dimensions;
+  const std::int64_t systems = (k - 1) * k * (k + 1) / 3 + triangle(k) + k * k;
+  const std::int64_t others = 3 * (triangle(k) + k) + 4 * k;
+  const std::int64_t pairs = shape.gaussians * (shape.gaussians - 1);
+  return in_double("gaussian_pairs", pairs * (systems + others),
+                   shape.means_count() + shape.matrices_count() + shape.pairs_count());
+}
 
 }  // namespace touchstone::cost

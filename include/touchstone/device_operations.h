@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,10 +12,10 @@
 #include "touchstone/gaussian_operations.h"
 #include "touchstone/half_squared_error.h"
 #include "touchstone/maxpool.h"
-#include "touchstone/operation_timer.h"
 #include "touchstone/optimizer.h"
 #include "touchstone/random.h"
 #include "touchstone/softmax_cross_entropy.h"
+#include "touchstone/timed_operations.h"
 
 namespace touchstone {
 
@@ -24,13 +23,8 @@ namespace touchstone {
 /// reference. Shapes, layouts and formulas are those of the functions of the same names in touchstone::reference.
 /// A device with memory of its own copies the inputs in, poisons the outputs, runs the operation and copies the
 /// outputs back, on each call; it throws Error where something was written outside an output.
-class DeviceOperations {
+class DeviceOperations : public TimedOperations {
  public:
-  DeviceOperations() = default;
-  DeviceOperations(const DeviceOperations&) = delete;
-  DeviceOperations& operator=(const DeviceOperations&) = delete;
-  virtual ~DeviceOperations() = default;
-
   [[nodiscard]] virtual std::string device() const = 0;
 
   /// The ways of running an operation that must all give the same bits: the schedules of the emulation, the numbers
@@ -39,18 +33,16 @@ class DeviceOperations {
   /// Chooses variant `index` of variants() for the following calls; 0 at first.
   virtual void select_variant(std::size_t /*index*/) {}
 
-  /// The operations on Gaussians, in double precision; variants hold for them too.
+  /// The operations on Gaussians, in double precision; variants hold for them too, a timer does not.
   [[nodiscard]] virtual GaussianOperations& gaussian() = 0;
-
-  /// While there is a timer, each of the following calls, once it has run, hands it the operation to repeat on the
-  /// tensors that are on the device by then; what is updated in place goes on changing. nullptr: no timer.
-  void set_timer(OperationTimer* timer) { timer_ = timer; }
 
   /// target[i] = source[i], to measure how fast memory is. Throws UsageError where the device has no such operation.
   virtual void copy(std::int64_t count, const float* source, float* target);
   /// Multiply-adds in registers, in as many independent chains as keep the device busy, `rounds` in each, to measure
   /// how fast it computes; their number. Throws UsageError where the device has no such operation.
   virtual std::int64_t multiply_add(std::int64_t rounds);
+  /// The same in double precision.
+  virtual std::int64_t multiply_add_double(std::int64_t rounds);
 
   virtual void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
                               float* output) = 0;
@@ -114,27 +106,6 @@ class DeviceOperations {
                                                        const float* input, float* grad_filters) = 0;
   virtual void conv2d_maxpool_sigmoid_backward_bias(const Conv2dMaxpoolSigmoidShape& shape, const float* grad_output,
                                                     const float* output, float* grad_bias) = 0;
-
- protected:
-  [[nodiscard]] OperationTimer* timer() const { return timer_; }
-
-  /// Runs an operation, and has the timer repeat it by the clock: for devices that work on the host's arrays.
-  template <class Operation>
-  void run_by_clock(const Operation& operation) {
-    operation();
-    if (timer_ != nullptr) {
-      timer_->time([&operation](std::int64_t runs) {
-        const auto start = std::chrono::steady_clock::now();
-        for (std::int64_t i = 0; i < runs; ++i) {
-          operation();
-        }
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      });
-    }
-  }
-
- private:
-  OperationTimer* timer_ = nullptr;
 };
 
 }  // namespace touchstone

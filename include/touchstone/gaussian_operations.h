@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "touchstone/timed_operations.h"
+
 namespace touchstone {
 
 /// Several Gaussians of one number of dimensions. Means are [C,K], covariances and their factors [C,K,K], the matrix of
@@ -92,13 +94,8 @@ inline constexpr double near_one = 0.25;
 
 /// The operations on Gaussians of one device, on host arrays: what divergences are computed with, and what
 /// `touchstone check` compares with the reference. The formulas stand at the functions of touchstone::reference.
-class GaussianOperations {
+class GaussianOperations : public TimedOperations {
  public:
-  GaussianOperations() = default;
-  GaussianOperations(const GaussianOperations&) = delete;
-  GaussianOperations& operator=(const GaussianOperations&) = delete;
-  virtual ~GaussianOperations() = default;
-
   [[nodiscard]] virtual std::string device() const = 0;
 
   virtual void covariance(const GaussianSamples& samples, CovarianceDivisor divisor, const double* values, double* mean,

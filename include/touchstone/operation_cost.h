@@ -7,6 +7,7 @@
 #include "touchstone/conv2d_maxpool_sigmoid.h"
 #include "touchstone/dense.h"
 #include "touchstone/gather.h"
+#include "touchstone/gaussian_operations.h"
 #include "touchstone/half_squared_error.h"
 #include "touchstone/maxpool.h"
 #include "touchstone/optimizer.h"
@@ -19,11 +20,13 @@ namespace touchstone {
 ///
 /// FLOPs: a sum, a product, a quotient, a square root, an exponential and a logarithm count one each, a multiply-add
 /// two; comparisons, copies and what integers do count nothing. Bytes are compulsory ones: each tensor that is read
-/// counts once, and so does each that is written, in float32 unless it holds labels, pixels or indices.
+/// counts once, and so does each that is written, in float32 unless it holds labels, pixels or indices; those of
+/// Gaussians in double precision.
 struct OperationCost {
   const char* operation = "";  ///< the function's name: "conv2d_forward"
   std::int64_t flops = 0;
   std::int64_t bytes = 0;
+  bool double_precision = false;
 
   /// Adds the work of another; keeps the name.
   constexpr OperationCost& operator+=(const OperationCost& other) {
@@ -67,6 +70,12 @@ OperationCost accuracy(const SoftmaxCrossEntropyShape& shape);
 OperationCost optimizer(OptimizerKind kind, std::int64_t count);
 OperationCost gather(const GatherShape& shape);
 OperationCost shuffle(std::int64_t count);
+
+/// Of a covariance one triangle is computed, the other is its copy.
+OperationCost gaussian_covariance(const GaussianSamples& samples);
+OperationCost gaussian_cholesky(const GaussianShape& shape);
+OperationCost gaussian_solve(const GaussianSolveShape& shape);
+OperationCost gaussian_pairs(const GaussianShape& shape);
 
 }  // namespace cost
 }  // namespace touchstone
