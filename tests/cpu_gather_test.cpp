@@ -37,11 +37,13 @@ TEST(CpuGather, PicksTheVeryValuesOfTheReference) {
       std::vector<std::uint8_t> expected_labels(static_cast<std::size_t>(batch));
       reference::gather(shape, pixels.data(), labels.data(), indices.data(), table, expected.data(),
                         expected_labels.data());
-      test::PoisonedOutput<float> images(batch * image_size);
-      test::PoisonedOutput<std::uint8_t> batch_labels(batch);
-      cpu::gather(shape, pixels.data(), labels.data(), indices.data(), table, images.data(), batch_labels.data());
-      EXPECT_EQ(test::widened(images.values()), expected);
-      EXPECT_EQ(batch_labels.values(), expected_labels);
+      test::for_each_instruction_set([&] {
+        test::PoisonedOutput<float> images(batch * image_size);
+        test::PoisonedOutput<std::uint8_t> batch_labels(batch);
+        cpu::gather(shape, pixels.data(), labels.data(), indices.data(), table, images.data(), batch_labels.data());
+        EXPECT_EQ(test::widened(images.values()), expected);
+        EXPECT_EQ(batch_labels.values(), expected_labels);
+      });
     }
   }
 }

@@ -24,6 +24,7 @@
 
 #include "host/cpu/block_filters-inl.h"
 #include "host/cpu/channels_last.h"
+#include "host/cpu/permutations-inl.h"
 #include "host/cpu/row_sums-inl.h"
 #include "host/cpu/sigmoid-inl.h"
 #include "host/cpu/simd-inl.h"

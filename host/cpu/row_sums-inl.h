@@ -70,24 +70,6 @@ HWY_INLINE FloatVector broadcast_pixel(const float* from) {
   }
 }
 
-/// Stores the lanes of two vectors in turn: a0, b0, a1, b1, ...
-HWY_INLINE void store_in_turn(FloatVector a, FloatVector b, float* to) {
-#if HWY_TARGET == HWY_SCALAR
-  to[0] = hn::GetLane(a);
-  to[1] = hn::GetLane(b);
-#elif HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
-  // One permutation each, for which Highway has no name; its own way takes six in all.
-  const Floats d;
-  const hn::RebindToSigned<Floats> di;
-  alignas(64) static constexpr std::int32_t lower[] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-  const auto index = hn::Load(di, lower);
-  hn::StoreU(FloatVector{_mm512_permutex2var_ps(a.raw, index.raw, b.raw)}, d, to);
-  hn::StoreU(FloatVector{_mm512_permutex2var_ps(a.raw, hn::Add(index, hn::Set(di, 8)).raw, b.raw)}, d, to + 16);
-#else
-  hn::StoreInterleaved2(a, b, Floats(), to);
-#endif
-}
-
 /// Of two vectors of two streams each, the lanes of one stream: of `first` in the lower half, of `second` in the upper.
 template <std::size_t stream, class D>
 HWY_INLINE hn::Vec<D> stream_of(D d, hn::Vec<D> first, [[maybe_unused]] hn::Vec<D> second) {

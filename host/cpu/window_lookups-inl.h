@@ -22,6 +22,7 @@
 
 #include "host/cpu/channels_last.h"
 #include "host/cpu/exponential-inl.h"
+#include "host/cpu/permutations-inl.h"
 #include "host/cpu/simd-inl.h"
 #include "touchstone/conv2d_maxpool_sigmoid.h"
 
@@ -43,13 +44,13 @@ constexpr bool looks_up_windows(const Conv2dMaxpoolSigmoidShape& shape) {
   const std::int64_t windows = windows_of_lookup(shape);
   const bool square = conv2d.kernel_h == conv2d.kernel_w && (conv2d.kernel_h == 3 || conv2d.kernel_h == 5);
   const bool whole = windows == 2 ? shape.out_w() % 2 == 0 : conv2d.filters % 16 == 0;
-  return HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86 != 0 && conv2d.channels == 1 && square && whole &&
+  return TOUCHSTONE_LOOKS_UP_IN_TWO && conv2d.channels == 1 && square && whole &&
          windows * shape.pool + conv2d.kernel_w - 1 <= lookup_columns;
 }
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if TOUCHSTONE_LOOKS_UP_IN_TWO
 
-/// Lane index[i] of the `pool` rows of columns from `from` on: of 16 lanes or of 32, for which Highway has no name.
+/// Lane index[i] of the `pool` rows of columns from `from` on: of 16 lanes or of 32.
 template <std::size_t pool>
 HWY_INLINE FloatVector look_up(const float* from, hn::Vec<Integers> index) {
   const Floats d;
@@ -57,7 +58,7 @@ HWY_INLINE FloatVector look_up(const float* from, hn::Vec<Integers> index) {
   if constexpr (pool == 2) {
     return hn::TableLookupLanes(rows, hn::IndicesFromVec(d, index));
   } else {
-    return FloatVector{_mm512_permutex2var_ps(rows.raw, index.raw, hn::LoadU(d, from + float_lanes()).raw)};
+    return look_up_in_two(rows, hn::LoadU(d, from + float_lanes()), index);
   }
 }
 
@@ -124,7 +125,7 @@ void window_lookups(const Conv2dMaxpoolSigmoidShape& shape, const WindowLookups&
 inline void add_window_lookups([[maybe_unused]] const Conv2dMaxpoolSigmoidShape& shape,
                                [[maybe_unused]] const float* columns, [[maybe_unused]] const float* deltas,
                                [[maybe_unused]] const std::int32_t* indices, [[maybe_unused]] float* gradients) {
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if TOUCHSTONE_LOOKS_UP_IN_TWO
   for (std::int64_t k = 0; k < shape.conv2d.filters; k += float_lanes()) {
     const WindowLookups problem{.columns = columns, .deltas = deltas + k, .indices = indices + k};
     if (shape.conv2d.kernel_w == 5) {

@@ -100,7 +100,7 @@ DeviceRequest resolve_device(const DeviceRequest& request) {
 
 std::unique_ptr<DeviceOperations> make_device_operations(const DeviceRequest& request) {
   const DeviceRequest resolved = resolve_device(request);
-  if (resolved.name == "cpu") return make_cpu_operations(resolved.threads);
+  if (resolved.name == "cpu") return make_cpu_operations(thread_count(resolved));
   if (resolved.name == "emulated") return emulated::make_device_operations(guarded_options(resolved));
   if (resolved.name == "reference") throw UsageError("the reference has no operations of its own in float32");
   return cuda::make_device_operations(guarded_options(resolved));
