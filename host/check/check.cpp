@@ -51,6 +51,7 @@ layers = [{type = "conv2d", filters = 3, kernel = 5}, {type = "sigmoid"}, {type 
           {type = "flatten"}, {type = "dense", units = 10}]
 )";
 constexpr std::int64_t blocks_batch_size = 136;
+constexpr std::int64_t blocks_steps = 4;
 
 /// Of the runs of networks other than `seed`, in which a few small steps tell as much as many.
 constexpr std::int64_t companion_batch_size = 16;
@@ -124,16 +125,19 @@ Json to_json(const PropertyReport& report) {
 /// The gradients and the trajectories of networks other than `seed`.
 void check_companions(NetworkRun run, const CheckSettings& settings, const std::vector<ExecutorPath>& paths,
                       const StageObserver& observer, std::vector<NetworkReport>& reports) {
-  run.steps = std::min(run.steps, companion_steps);
-  const auto check = [&](Network network, std::int64_t batch_size, const std::vector<ExecutorPath>& on) {
+  const auto check = [&](Network network, std::int64_t batch_size, std::int64_t steps,
+                         const std::vector<ExecutorPath>& on) {
     run.network = std::move(network);
     run.batch_size = batch_size;
+    run.steps = std::min(settings.steps, steps);
     for (NetworkReport& report : check_network(run, on, observer)) reports.push_back(std::move(report));
   };
-  check(Network::parse(mixed_network, "mixed"), companion_batch_size, paths);
-  check(Network::parse(blocks_network, "blocks"), blocks_batch_size, paths);
+  check(Network::parse(mixed_network, "mixed"), companion_batch_size, companion_steps, paths);
+  check(Network::parse(blocks_network, "blocks"), blocks_batch_size, blocks_steps, paths);
   if (!settings.autoencoders) return;
-  for (const char* const name : autoencoders) check(Network::named(name), companion_batch_size, {paths.back()});
+  for (const char* const name : autoencoders) {
+    check(Network::named(name), companion_batch_size, companion_steps, {paths.back()});
+  }
 }
 
 /// What the executor of one network and path promises.
