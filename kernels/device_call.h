@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -105,22 +106,25 @@ class Call {
   std::vector<Output> outputs_;
 };
 
-/// Runs the calls of a device, one after the other on a stream of its own.
+/// Runs the calls of a device, one after the other on a stream of its own, for which there is cuBLAS.
 class CallRunner {
  public:
-  explicit CallRunner(int index) : index_(index) {
+  CallRunner(int index, bool tf32) : index_(index) {
     open_device(index_);
     stream_ = make_stream();
     before_ = make_event();
     after_ = make_event();
+    blas_workspace_ =
+        Buffer<char>(allocator_, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS");
+    blas_ = make_blas_handle(stream_.get(), blas_workspace_.data(), blas_workspace_.bytes(), tf32);
   }
 
-  [[nodiscard]] int index() const { return index_; }
-  [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
+  [[nodiscard]] std::string device() const { return device_name(index_); }
+  [[nodiscard]] cublasHandle_t blas() const { return blas_.get(); }
 
-  /// Runs operation(call, stream), and has the timer (nullptr: none) repeat it.
+  /// Runs operation(call, stream), has the timer (nullptr: none) repeat it, and looks at the guards.
   template <class Operation>
-  void run(const Operation& operation, OperationTimer* timer) const {
+  void run(const Operation& operation, OperationTimer* timer) {
     use_device(index_);
     Call call(stream_.get());
     operation(call, stream_.get());
@@ -128,6 +132,7 @@ class CallRunner {
     if (timer != nullptr) {
       timer->time([&](std::int64_t runs) { return seconds_of(runs, call, operation); });
     }
+    allocator_.verify();
   }
 
  private:
@@ -150,6 +155,9 @@ class CallRunner {
   Stream stream_;
   Event before_;  // what a timer has repeated, and after it
   Event after_;
+  GuardedAllocator allocator_;  // of what outlives a call
+  Buffer<char> blas_workspace_;
+  BlasHandle blas_;
 };
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

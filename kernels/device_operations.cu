@@ -10,17 +10,13 @@
 #include <vector>
 
 #include "kernels/accuracy.h"
-#include "kernels/allocator.h"
-#include "kernels/check.h"
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_maxpool_sigmoid.h"
 #include "kernels/dense.h"
-#include "kernels/device.h"
 #include "kernels/device_call.h"
 #include "kernels/devices.h"
 #include "kernels/gather.h"
 #include "kernels/half_squared_error.h"
-#include "kernels/handles.h"
 #include "kernels/maxpool.h"
 #include "kernels/optimizer.h"
 #include "kernels/peaks.h"
@@ -41,14 +37,10 @@ namespace backend = ::touchstone::TOUCHSTONE_BACKEND;
 
 class CudaOperations final : public DeviceOperations {
  public:
-  explicit CudaOperations(const CudaOptions& options) : runner_(options.index) {
-    blas_workspace_ =
-        Buffer<char>(allocator_, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS");
-    blas_ = make_blas_handle(runner_.stream(), blas_workspace_.data(), blas_workspace_.bytes(), options.tf32);
-    gaussian_ = make_gaussian_operations(options);
-  }
+  explicit CudaOperations(const CudaOptions& options)
+      : runner_(options.index, options.tf32), gaussian_(make_gaussian_operations(options)) {}
 
-  [[nodiscard]] std::string device() const override { return device_name(runner_.index()); }
+  [[nodiscard]] std::string device() const override { return runner_.device(); }
 
 #ifdef TOUCHSTONE_EMULATED
   // The schedules, each with its filling of fresh memory.
@@ -77,21 +69,9 @@ class CudaOperations final : public DeviceOperations {
     });
   }
 
-  std::int64_t multiply_add(std::int64_t rounds) override {
-    std::int64_t multiply_adds = 0;
-    run([&](Call& call, cudaStream_t stream) {
-      multiply_adds = backend::multiply_add(rounds, call.workspace<float>(multiply_add_workspace()), stream);
-    });
-    return multiply_adds;
-  }
+  std::int64_t multiply_add(std::int64_t rounds) override { return count_multiply_adds<float>(rounds); }
 
-  std::int64_t multiply_add_double(std::int64_t rounds) override {
-    std::int64_t multiply_adds = 0;
-    run([&](Call& call, cudaStream_t stream) {
-      multiply_adds = backend::multiply_add(rounds, call.workspace<double>(multiply_add_workspace()), stream);
-    });
-    return multiply_adds;
-  }
+  std::int64_t multiply_add_double(std::int64_t rounds) override { return count_multiply_adds<double>(rounds); }
 
   void conv2d_forward(const Conv2dShape& shape, const float* input, const float* filters, const float* bias,
                       float* output) override {
@@ -168,7 +148,7 @@ class CudaOperations final : public DeviceOperations {
       backend::dense_forward(shape, call.input(input, shape.input_count(), "the input"),
                              call.input(weights, shape.weights_count(), "the weights"),
                              call.input(bias, shape.out_features, "the bias"),
-                             call.output(output, shape.output_count(), "the output"), blas_.get(), stream);
+                             call.output(output, shape.output_count(), "the output"), runner_.blas(), stream);
     });
   }
 
@@ -177,7 +157,8 @@ class CudaOperations final : public DeviceOperations {
     run([&](Call& call, cudaStream_t /*stream*/) {
       backend::dense_backward_data(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
                                    call.input(weights, shape.weights_count(), "the weights"),
-                                   call.output(grad_input, shape.input_count(), "the input's gradient"), blas_.get());
+                                   call.output(grad_input, shape.input_count(), "the input's gradient"),
+                                   runner_.blas());
     });
   }
 
@@ -187,7 +168,7 @@ class CudaOperations final : public DeviceOperations {
       backend::dense_backward_weights(shape, call.input(grad_output, shape.output_count(), "the output's gradient"),
                                       call.input(input, shape.input_count(), "the input"), false,
                                       call.output(grad_weights, shape.weights_count(), "the weights' gradient"),
-                                      blas_.get(), stream);
+                                      runner_.blas(), stream);
     });
   }
 
@@ -327,7 +308,15 @@ class CudaOperations final : public DeviceOperations {
   template <class Operation>
   void run(const Operation& operation) {
     runner_.run(operation, timer());
-    allocator_.verify();
+  }
+
+  template <class Number>
+  std::int64_t count_multiply_adds(std::int64_t rounds) {
+    std::int64_t multiply_adds = 0;
+    run([&](Call& call, cudaStream_t stream) {
+      multiply_adds = backend::multiply_add(rounds, call.workspace<Number>(multiply_add_workspace()), stream);
+    });
+    return multiply_adds;
   }
 
   void run_adam(AdamFunction* rule, std::int64_t count, const OptimizerSettings& settings, const OptimizerStep& step,
@@ -341,9 +330,6 @@ class CudaOperations final : public DeviceOperations {
   }
 
   CallRunner runner_;
-  GuardedAllocator allocator_;  // of what outlives a call
-  Buffer<char> blas_workspace_;
-  BlasHandle blas_;
   std::unique_ptr<GaussianOperations> gaussian_;
 };
 
