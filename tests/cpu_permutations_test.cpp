@@ -27,7 +27,7 @@ bool looked_up([[maybe_unused]] const float* both, [[maybe_unused]] const std::i
                [[maybe_unused]] float* to) {
 #if TOUCHSTONE_LOOKS_UP_IN_TWO
   const Floats d;
-  const auto indices = hn::LoadU(hn::RebindToSigned<Floats>(), index);
+  const auto indices = hn::LoadU(Integers(), index);
   hn::StoreU(look_up_in_two(hn::LoadU(d, both), hn::LoadU(d, both + float_lanes()), indices), d, to);
   return true;
 #else

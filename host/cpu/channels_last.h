@@ -21,9 +21,10 @@ struct ChannelsLast {
   std::int64_t width = 1;
   std::int64_t channels = 1;
 
+  [[nodiscard]] constexpr bool is_plane() const { return channels == 1; }
   [[nodiscard]] constexpr std::int64_t row() const { return width * channels; }
   /// Floats from row to row.
-  [[nodiscard]] constexpr std::int64_t pitch() const { return channels == 1 ? width : whole_lines(row()); }
+  [[nodiscard]] constexpr std::int64_t pitch() const { return is_plane() ? row() : whole_lines(row()); }
   [[nodiscard]] constexpr std::int64_t floats() const { return height * pitch(); }
 };
 

@@ -20,8 +20,6 @@ HWY_BEFORE_NAMESPACE();
 namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
 
-using Integers = hn::RebindToSigned<Floats>;
-
 /// x * 2^n, subnormal results included, for whole -252 <= n <= 127 and x near 1; NaN where either is.
 HWY_INLINE FloatVector scale_by_power_of_two(FloatVector x, FloatVector n) {
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86

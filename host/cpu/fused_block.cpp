@@ -66,7 +66,7 @@ void copy_rows(const float* from, std::int64_t from_pitch, float* to, std::int64
 void channels_to_end(const ChannelsLast& layout, const float* planes, float* image, Workspace& workspace) {
   const Workspace::Scope scope(workspace);
   const std::int64_t pixels = layout.height * layout.width;
-  if (layout.channels == 1) {
+  if (layout.is_plane()) {
     copy_floats(planes, image, pixels);
     return;
   }
@@ -77,7 +77,7 @@ void channels_to_end(const ChannelsLast& layout, const float* planes, float* ima
 
 void channels_from_end(const ChannelsLast& layout, const float* image, float* planes, Workspace& workspace) {
   const Workspace::Scope scope(workspace);
-  if (layout.channels == 1) {
+  if (layout.is_plane()) {
     copy_floats(image, planes, layout.floats());
     return;
   }

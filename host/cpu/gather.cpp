@@ -37,7 +37,7 @@ HWY_INLINE void look_up_pixels(const std::uint8_t* pixels, std::int64_t count, c
   const Floats d;
   std::int64_t i = 0;
   if constexpr (hn::MaxLanes(d) >= 16) {
-    const hn::RebindToSigned<Floats> di;
+    const Integers di;
     const hn::Rebind<std::uint8_t, Floats> d8;
     const std::int64_t lanes = float_lanes();
     for (; i + lanes <= count; i += lanes) {

@@ -65,11 +65,11 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, const NetworkParameters& net
       stage.input.resize(to_size(capacity * stage.operation->input_count + line_floats));
     }
     if (stage.block != nullptr) {
-      const bool planes = stage.block->conv2d.channels == 1;
-      stage.images.resize(behind_block || planes ? 0 : image_room(input_image(*stage.block), capacity));
+      const ChannelsLast images = input_image(*stage.block);
+      stage.images.resize(behind_block || images.is_plane() ? 0 : image_room(images, capacity));
       stage.outputs.resize(image_room(output_image(*stage.block), capacity));
       stage.positions.resize(stage.outputs.size());
-      largest = std::max({largest, image_room(input_image(*stage.block), capacity), stage.outputs.size()});
+      largest = std::max({largest, image_room(images, capacity), stage.outputs.size()});
     } else if (std::holds_alternative<MaxpoolShape>(stage.operation->shape)) {
       stage.argmax.resize(to_size(capacity * stage.operation->output_count));
     }

@@ -59,7 +59,7 @@ class NetworkPass {
     std::vector<std::int32_t> argmax;                  // of a max-pool
 
     // Of a block, with channels last:
-    AlignedVector<float> images;  // nothing behind a block, whose outputs they are, nor where planes are what is wanted
+    AlignedVector<float> images;  // nothing behind a block, whose outputs they are, nor of planes, which are the input
     AlignedVector<float> outputs;
     AlignedVector<std::uint8_t> positions;
   };

@@ -26,8 +26,7 @@ namespace HWY_NAMESPACE {
 #if TOUCHSTONE_LOOKS_UP_IN_TWO
 
 /// Lane i is lane index[i] of the 32 lanes of both, those of `first` first.
-HWY_INLINE FloatVector look_up_in_two(FloatVector first, FloatVector second,
-                                      hn::Vec<hn::RebindToSigned<Floats>> index) {
+HWY_INLINE FloatVector look_up_in_two(FloatVector first, FloatVector second, hn::Vec<Integers> index) {
   return FloatVector{_mm512_permutex2var_ps(first.raw, index.raw, second.raw)};
 }
 
@@ -41,7 +40,7 @@ HWY_INLINE void store_in_turn(FloatVector a, FloatVector b, float* to) {
 #elif TOUCHSTONE_LOOKS_UP_IN_TWO
   // Two permutations, where Highway's own way takes six.
   const Floats d;
-  const hn::RebindToSigned<Floats> di;
+  const Integers di;
   alignas(64) static constexpr std::int32_t lower_halves[] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
   const auto index = hn::Load(di, lower_halves);
   hn::StoreU(look_up_in_two(a, b, index), d, to);

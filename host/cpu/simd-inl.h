@@ -28,6 +28,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::ScalableTag<float>;
 using FloatVector = hn::Vec<Floats>;
 
+/// As many int32.
+using Integers = hn::RebindToSigned<Floats>;
+
 HWY_INLINE std::int64_t float_lanes() { return static_cast<std::int64_t>(hn::Lanes(Floats())); }
 
 /// The first `count` lanes from memory, zero in the others; touches no memory beyond them. 0 <= count <= lanes.

@@ -21,7 +21,6 @@
 #include <hwy/highway.h>
 
 #include "host/cpu/channels_last.h"
-#include "host/cpu/exponential-inl.h"
 #include "host/cpu/permutations-inl.h"
 #include "host/cpu/simd-inl.h"
 #include "touchstone/conv2d_maxpool_sigmoid.h"
