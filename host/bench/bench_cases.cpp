@@ -66,11 +66,11 @@ std::vector<double> as_doubles(const Floats& numbers) { return {numbers.begin(),
 std::vector<double> covariances(const GaussianShape& s, BenchInputs& inputs) {
   std::vector<double> matrices = as_doubles(inputs.reals(s.matrices_count()));
   const auto k = to_size(s.dimensions);
-  for (std::size_t row = 0; row < matrices.size() / k; ++row) {
-    double* const matrix = matrices.data() + row / k * k * k;
-    const std::size_t r = row % k;
-    for (std::size_t c = 0; c < r; ++c) matrix[c * k + r] = matrix[r * k + c];
-    matrix[r * k + r] = static_cast<double>(s.dimensions);
+  for (double* matrix = matrices.data(); matrix != matrices.data() + matrices.size(); matrix += k * k) {
+    for (std::size_t r = 0; r < k; ++r) {
+      for (std::size_t c = 0; c < r; ++c) matrix[c * k + r] = matrix[r * k + c];
+      matrix[r * k + r] = static_cast<double>(s.dimensions);
+    }
   }
   return matrices;
 }
