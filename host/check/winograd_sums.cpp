@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/check/winograd_sums.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -23,13 +24,12 @@ std::vector<double> magnitudes(const RoundedTensor& tensor) {
   return result;
 }
 
-/// sum over columns of |matrix[row][column]| * values[column * step].
-template <std::size_t rows, std::size_t columns>
-double transformed(const std::array<std::array<float, columns>, rows>& matrix, std::size_t row, const double* values,
-                   std::int64_t step) {
+/// sum over columns of |matrix[row][column]| * values(column).
+template <std::size_t rows, std::size_t columns, class Values>
+double transformed(const std::array<std::array<float, columns>, rows>& matrix, std::size_t row, const Values& values) {
   double sum = 0;
   for (std::size_t column = 0; column < columns; ++column) {
-    sum += std::abs(double{matrix[row][column]}) * values[static_cast<std::int64_t>(column) * step];
+    sum += std::abs(double{matrix[row][column]}) * values(column);
   }
   return sum;
 }
@@ -39,21 +39,21 @@ template <class Winograd>
 class TermMagnitudes {
  public:
   TermMagnitudes(const Conv2dMaxpoolSigmoidShape& shape, const RoundedTensor& input, const RoundedTensor& filters)
-      : shape_(shape.conv2d), rows_(shape.out_h()), input_(magnitudes(input)), filters_(magnitudes(filters)) {}
+      : shape_(shape.conv2d), rows_(2 * shape.out_h()), input_(magnitudes(input)), filters_(magnitudes(filters)) {}
 
   [[nodiscard]] std::vector<double> sums() const {
     std::vector<double> result(to_size(shape_.output_count()));
+    constexpr auto outputs = static_cast<std::int64_t>(Winograd::outputs);
     for (std::int64_t plane = 0; plane < shape_.batch * shape_.filters; ++plane) {
-      for (std::int64_t row = 0; row < rows_; ++row) {
-        for (std::int64_t x = 0; x < shape_.out_w(); ++x) {
+      for (std::int64_t x = 0; x < shape_.out_w(); ++x) {
+        for (std::int64_t first = 0; first < rows_; first += outputs) {
           std::array<double, Winograd::points> products{};
           for (std::size_t point = 0; point < products.size(); ++point) {
-            products[point] = product(point, plane / shape_.filters, plane % shape_.filters, 2 * row, x);
+            products[point] = product(point, plane / shape_.filters, plane % shape_.filters, first, x);
           }
-          for (std::size_t a = 0; a < Winograd::outputs; ++a) {
-            const std::int64_t y = 2 * row + static_cast<std::int64_t>(a);
+          for (std::int64_t y = first; y < std::min(first + outputs, rows_); ++y) {
             result[to_size((plane * shape_.out_h() + y) * shape_.out_w() + x)] =
-                transformed(Winograd::output, a, products.data(), 1);
+                transformed(Winograd::output, to_size(y - first), [&](std::size_t i) { return products[i]; });
           }
         }
       }
@@ -62,22 +62,26 @@ class TermMagnitudes {
   }
 
  private:
+  /// Rows below the image, which no sum needs but its neighbours' points have, may repeat the image's last.
   [[nodiscard]] double product(std::size_t point, std::int64_t n, std::int64_t k, std::int64_t y,
                                std::int64_t x) const {
     double sum = 0;
     for (std::int64_t c = 0; c < shape_.channels; ++c) {
-      const double* pixels = input_.data() + ((n * shape_.channels + c) * shape_.height + y) * shape_.width + x;
+      const double* pixels = input_.data() + (n * shape_.channels + c) * shape_.height * shape_.width + x;
       const double* taps = filters_.data() + (k * shape_.channels + c) * shape_.taps();
       for (std::int64_t q = 0; q < shape_.kernel_w; ++q) {
-        sum += transformed(Winograd::input, point, pixels + q, shape_.width) *
-               transformed(Winograd::filter, point, taps + q, shape_.kernel_w);
+        const auto pixel = [&](std::size_t i) {
+          return pixels[std::min(y + static_cast<std::int64_t>(i), shape_.height - 1) * shape_.width + q];
+        };
+        const auto tap = [&](std::size_t i) { return taps[static_cast<std::int64_t>(i) * shape_.kernel_w + q]; };
+        sum += transformed(Winograd::input, point, pixel) * transformed(Winograd::filter, point, tap);
       }
     }
     return sum;
   }
 
   Conv2dShape shape_;
-  std::int64_t rows_;  // of windows
+  std::int64_t rows_;  // of sums that windows read
   std::vector<double> input_;
   std::vector<double> filters_;
 };

@@ -7,7 +7,7 @@
 namespace touchstone::check {
 
 /// The pre-activations of a fused block whose device takes them by Winograd's method in one dimension
-/// (host/cpu/winograd.h): those of the convolution, with the errors of that method. Two neighbouring rows of sums are
+/// (host/cpu/winograd.h): those of the convolution, with the errors of that method. Four neighbouring rows of sums are
 ///
 ///   y = A ((G w) . (B x)),   summed over channels and columns of taps,
 ///

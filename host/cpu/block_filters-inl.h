@@ -123,6 +123,12 @@ void write_forward_filters(const Conv2dShape& conv2d, const float* in_lanes, Tra
   }
 }
 
+/// The points of a column of taps, whose rows are `from_pitch` apart.
+template <class Transform>
+HWY_INLINE void transform_taps(const float* from, std::int64_t from_pitch, float* to, std::int64_t pitch) {
+  transform_rows<Transform::filter>([&](std::int64_t row) HWY_ATTR { return from + row * from_pitch; }, to, pitch);
+}
+
 inline void prepare_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, const float* bias,
                             std::int64_t first, std::int64_t count, float* prepared, Workspace& workspace) {
   const Conv2dShape& conv2d = shape.conv2d;
@@ -145,9 +151,9 @@ inline void prepare_forward(const Conv2dMaxpoolSigmoidShape& shape, const float*
     };
     write_forward_filters(conv2d, in_lanes, copy, to);
   } else if (conv2d.kernel_h == 3) {
-    write_forward_filters(conv2d, in_lanes, transform<Winograd<3>::filter>, to);
+    write_forward_filters(conv2d, in_lanes, transform_taps<Winograd<3>>, to);
   } else {
-    write_forward_filters(conv2d, in_lanes, transform<Winograd<5>::filter>, to);
+    write_forward_filters(conv2d, in_lanes, transform_taps<Winograd<5>>, to);
   }
 }
 

@@ -4,9 +4,9 @@
 // is left.
 //
 // A tile is a few neighbouring windows of one row of windows by a vector of filters. Directly, it sums all rows and
-// columns of its windows at once (row_sums-inl.h). By Winograd's method it sums the products of each point for two rows
-// of windows, keeps them in the first-level cache, and transforms them when all points are there. Included once per
-// instruction set.
+// columns of its windows at once (row_sums-inl.h). By Winograd's method two rows of windows are a band: the tile sums
+// the products of each point for one or two bands, keeps them in the first-level cache, and transforms them when all
+// points are there. Included once per instruction set.
 #if defined(TOUCHSTONE_HOST_CPU_BLOCK_FORWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TOUCHSTONE_HOST_CPU_BLOCK_FORWARD_INL_H_
 #undef TOUCHSTONE_HOST_CPU_BLOCK_FORWARD_INL_H_
@@ -173,22 +173,19 @@ void direct_tile(const RowSums& problem, const float* bias, const PooledOutput& 
   store_tile_windows<streams, pool>(output, sums, std::make_index_sequence<windows>());
 }
 
-/// Sums of one point of two rows of windows go to `sums` [2][columns][lanes].
+/// Sums of one point of some bands go to `sums` [bands][columns][lanes].
 using PointTile = void (*)(const RowSums&, float* sums);
 
-template <std::size_t... index>
-HWY_INLINE void store_sums(const FloatVector (&sums)[sizeof...(index)], float* to,
-                           std::index_sequence<index...> /*accumulators*/) {
-  (hn::Store(sums[index], Floats(), to + static_cast<std::int64_t>(index) * float_lanes()), ...);
-}
+/// Bands of a point tile at most.
+constexpr std::int64_t most_bands = 2;
 
-template <std::size_t taps, std::size_t windows>
+template <std::size_t taps, std::size_t bands, std::size_t windows>
 void point_tile(const RowSums& problem, float* to) {
-  constexpr std::size_t size = 4 * windows;
+  constexpr std::size_t size = bands * 2 * windows;
   FloatVector sums[size];
   fill_sums(hn::Zero(Floats()), sums, std::make_index_sequence<size>());
-  add_row_sums<1, taps, 2, 2 * windows, false>(problem, sums);
-  store_sums(sums, to, std::make_index_sequence<size>());
+  add_row_sums<1, taps, bands, 2 * windows, false>(problem, sums);
+  store_rows(sums, to, float_lanes(), std::make_index_sequence<size>());
 }
 
 /// The tile functions for the numbers of windows of tile_windows().
@@ -199,7 +196,8 @@ constexpr auto direct_tiles(std::index_sequence<size...> /*sizes*/) {
 }
 template <std::size_t taps, std::size_t... size>
 constexpr auto point_tiles(std::index_sequence<size...> /*sizes*/) {
-  return std::array<PointTile, sizeof...(size)>{&point_tile<taps, tile_windows<2>()[size]>...};
+  return std::array<std::array<PointTile, sizeof...(size)>, most_bands>{
+      {{{&point_tile<taps, 1, tile_windows<2>()[size]>...}}, {{&point_tile<taps, 2, tile_windows<2>()[size]>...}}}};
 }
 
 template <std::size_t pool>
@@ -316,39 +314,54 @@ void forward_directly(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSampl
   }
 }
 
-/// Transforms the rows that a row of windows reads: to[point] rows, `to_pitch` apart.
+/// Transforms the rows that a band reads, from row `first` on: to[point] rows, `to_pitch` apart. Rows below the image
+/// repeat its last.
 template <class Transform>
-HWY_INLINE void transform_rows(const ChannelsLast& layout, const float* from, float* to, std::int64_t to_pitch) {
-  for (std::int64_t x = 0; x < layout.pitch(); x += float_lanes()) {
-    transform<Transform::input>(from + x, layout.pitch(), to + x, to_pitch);
+HWY_INLINE void transform_band(const ChannelsLast& layout, const float* image, std::int64_t first, float* to,
+                               std::int64_t to_pitch) {
+  const std::int64_t pitch = layout.pitch();
+  for (std::int64_t x = 0; x < pitch; x += float_lanes()) {
+    const float* column = image + x;
+    const auto row_at = [&](std::int64_t row)
+                            HWY_ATTR { return column + std::min(first + row, layout.height - 1) * pitch; };
+    transform_rows<Transform::input>(row_at, to + x, to_pitch);
   }
 }
 
-/// One of the two rows of sums that the points' sums of a column make.
-template <class Transform, std::size_t row, std::size_t... point>
-HWY_INLINE FloatVector sum_of_points(const float* sums, std::int64_t point_step,
-                                     std::index_sequence<point...> /*points*/) {
-  const FloatVector values[] = {hn::Load(Floats(), sums + static_cast<std::int64_t>(point) * point_step)...};
-  return transformed_row<Transform::output, row>(values, std::index_sequence<point...>());
+/// A band's sums of one column, from those of its points, which are `point_step` apart.
+template <class Transform, std::size_t... point>
+HWY_INLINE void band_sums(const float* of_points, std::int64_t point_step, FloatVector (&sums)[Transform::outputs],
+                          std::index_sequence<point...> /*points*/) {
+  FloatVector values[] = {hn::Load(Floats(), of_points + static_cast<std::int64_t>(point) * point_step)...};
+  transform<Transform::output>(values, sums);
 }
 
-/// From the points' sums of one row of a tile, [points], point_step apart, of `windows` windows, to their results.
+/// Pools a window's sums [row][column], and stores value and position.
+HWY_INLINE void finish_window_of_band(const FloatVector (&sums)[4], FloatVector bias, const PooledOutput& output,
+                                      std::int64_t place) {
+  const PooledWindow window = finish_window<2, 2>(sums);
+  store_pooled(hn::Add(window.values, bias), window.positions, output.filters, output.values + place,
+               output.positions + place);
+}
+
+/// From the points' sums of one band of a tile, [points], `point_step` apart, of `windows` windows, to the results of
+/// its rows of windows; where there is no lower one, `lower` has no values.
 template <class Transform>
-HWY_INLINE void finish_windows(const float* sums, std::int64_t point_step, std::int64_t windows, FloatVector bias,
-                               PooledOutput output) {
-  using Points = std::make_index_sequence<Transform::points>;
+HWY_INLINE void finish_band(const float* of_points, std::int64_t point_step, std::int64_t windows, FloatVector bias,
+                            const PooledOutput& upper, const PooledOutput& lower) {
+  constexpr auto points = std::make_index_sequence<Transform::points>();
   const std::int64_t lanes = float_lanes();
   for (std::int64_t w = 0; w < windows; ++w) {
-    const FloatVector values[] = {sum_of_points<Transform, 0>(sums, point_step, Points()),
-                                  sum_of_points<Transform, 0>(sums + lanes, point_step, Points()),
-                                  sum_of_points<Transform, 1>(sums, point_step, Points()),
-                                  sum_of_points<Transform, 1>(sums + lanes, point_step, Points())};
-    hn::Vec<Integers> chosen;
-    const FloatVector best = pool_window<2, 2>(values, chosen, std::make_index_sequence<4>());
-    store_pooled(hn::Add(best, bias), chosen, output.filters, output.values, output.positions);
-    sums += 2 * lanes;
-    output.values += output.window_step;
-    output.positions += output.window_step;
+    FloatVector left[Transform::outputs];
+    FloatVector right[Transform::outputs];
+    band_sums<Transform>(of_points, point_step, left, points);
+    band_sums<Transform>(of_points + lanes, point_step, right, points);
+    const std::int64_t place = w * upper.window_step;
+    finish_window_of_band({left[0], right[0], left[1], right[1]}, bias, upper, place);
+    if (lower.values != nullptr) {
+      finish_window_of_band({left[2], right[2], left[3], right[3]}, bias, lower, place);
+    }
+    of_points += 2 * lanes;
   }
 }
 
@@ -362,36 +375,38 @@ void forward_by_winograd(const Conv2dMaxpoolSigmoidShape& shape, const ForwardSa
   const std::int64_t taps = taps_at_once(conv2d.kernel_w);
   const auto tiles = point_tiles_for(taps);
   const OutputPlaces places(shape, sample, 1);
-  const std::int64_t point_pitch = 2 * layout.pitch();
-  auto* transformed = workspace.allocate<float>(points * point_pitch + line_floats);  // [points][2][pitch]
-  HWY_ALIGN float sums[points * 4 * tile_windows<2>()[0] * hn::MaxLanes(Floats())];
-  for (std::int64_t i = 0; i < places.rows(); i += 2) {
-    const std::int64_t rows = std::min<std::int64_t>(2, places.rows() - i);
-    for (std::int64_t r = 0; r < 2; ++r) {
-      // Without a second row of windows the first goes twice.
-      transform_rows<Transform>(layout, sample.image + 2 * (i + std::min(r, rows - 1)) * layout.pitch(),
-                                transformed + r * layout.pitch(), point_pitch);
+  const std::int64_t all_bands = (places.rows() + 1) / 2;
+  auto* transformed = workspace.allocate<float>(points * most_bands * layout.pitch() + line_floats);
+  HWY_ALIGN float sums[points * most_bands * 2 * tile_windows<2>()[0] * hn::MaxLanes(Floats())];
+  for (std::int64_t band = 0; band < all_bands; band += most_bands) {
+    const std::int64_t bands = std::min(most_bands, all_bands - band);
+    const std::int64_t point_pitch = bands * layout.pitch();
+    for (std::int64_t b = 0; b < bands; ++b) {
+      transform_band<Transform>(layout, sample.image, (band + b) * winograd_outputs, transformed + b * layout.pitch(),
+                                point_pitch);
     }
     for (std::int64_t k = 0; k < conv2d.filters; k += lanes) {
       const float* weights = sample.prepared + filters.biases + k / lanes * filters.vector_floats;
       const FloatVector bias = hn::Load(Floats(), sample.prepared + k);
       for_each_tile<2>(places.windows(), [&](std::int64_t window, std::size_t size) HWY_ATTR {
         const auto windows = static_cast<std::int64_t>(tile_windows<2>()[size]);
-        const std::int64_t point_step = 4 * windows * lanes;
+        const std::int64_t band_floats = 2 * windows * lanes;
+        const PointTile tile = tiles[static_cast<std::size_t>(bands - 1)][size];
         for (std::int64_t point = 0; point < points; ++point) {
-          tiles[size]({.source = transformed + point * point_pitch + window * 2 * conv2d.channels,
-                       .row_pitch = layout.pitch(),
-                       .tap_pitch = 0,
-                       .pixel = conv2d.channels,
-                       .tap_rows = 1,
-                       .tap_groups = conv2d.kernel_w / taps,
-                       .channels = conv2d.channels,
-                       .weights = weights + point * conv2d.kernel_w * conv2d.channels * lanes},
-                      sums + point * point_step);
+          tile({.source = transformed + point * point_pitch + window * 2 * conv2d.channels,
+                .row_pitch = layout.pitch(),
+                .tap_pitch = 0,
+                .pixel = conv2d.channels,
+                .tap_rows = 1,
+                .tap_groups = conv2d.kernel_w / taps,
+                .channels = conv2d.channels,
+                .weights = weights + point * conv2d.kernel_w * conv2d.channels * lanes},
+               sums + point * bands * band_floats);
         }
-        for (std::int64_t r = 0; r < rows; ++r) {
-          finish_windows<Transform>(sums + r * 2 * windows * lanes, point_step, windows, bias,
-                                    places.at(i + r, window, k));
+        for (std::int64_t b = 0; b < bands; ++b) {
+          const std::int64_t row = 2 * (band + b);
+          finish_band<Transform>(sums + b * band_floats, bands * band_floats, windows, bias, places.at(row, window, k),
+                                 row + 1 < places.rows() ? places.at(row + 1, window, k) : PooledOutput());
         }
       });
     }

@@ -23,6 +23,77 @@ HWY_BEFORE_NAMESPACE();
 namespace touchstone::cpu {
 namespace HWY_NAMESPACE {
 
+// Coefficients in pairs: where two neighbouring columns differ in the sign of some rows alone, these rows want the
+// difference of the two inputs and the others the sum; where two neighbouring rows differ in the sign of some columns
+// alone, they are sum and difference of what the others and these columns contribute. Both spare half the products.
+
+template <std::size_t rows, std::size_t columns>
+using Coefficients = std::array<std::array<float, columns>, rows>;
+
+template <std::size_t rows, std::size_t columns>
+constexpr Coefficients<columns, rows> transposed(const Coefficients<rows, columns>& matrix) {
+  Coefficients<columns, rows> result{};
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      result[j][i] = matrix[i][j];
+    }
+  }
+  return result;
+}
+
+/// Whether row `row` and the next are a pair.
+template <std::size_t rows, std::size_t columns>
+constexpr bool is_pair(const Coefficients<rows, columns>& matrix, std::size_t row) {
+  bool differ = false;
+  for (std::size_t j = 0; j < columns; ++j) {
+    const float first = matrix[row][j];
+    const float second = row + 1 < rows ? matrix[row + 1][j] : 0;
+    if (first != second && first != -second) {
+      return false;
+    }
+    differ = differ || first != second;
+  }
+  return differ;
+}
+
+/// Whether a row is the first of a pair, the second, or neither.
+enum class Place : std::uint8_t { alone, first, second };
+
+template <std::size_t rows, std::size_t columns>
+constexpr std::array<Place, rows> places_in_pairs(const Coefficients<rows, columns>& matrix) {
+  std::array<Place, rows> places{};
+  for (std::size_t i = 0; i < rows; ++i) {
+    const bool second = i > 0 && places[i - 1] == Place::first;
+    places[i] = second ? Place::second : is_pair(matrix, i) ? Place::first : Place::alone;
+  }
+  return places;
+}
+
+/// The matrix with what the rows of a pair have in common in the first of them, and the rest of it in the second.
+template <std::size_t rows, std::size_t columns>
+constexpr Coefficients<rows, columns> split_pairs(Coefficients<rows, columns> matrix) {
+  const std::array<Place, rows> places = places_in_pairs(matrix);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; places[i] == Place::first && j < columns; ++j) {
+      float& first = matrix[i][j];
+      float& second = matrix[i + 1][j];
+      second = first == second ? 0 : first;
+      first -= second;
+    }
+  }
+  return matrix;
+}
+
+/// How a matrix of coefficients is applied: sums and differences of inputs, a matrix of fewer coefficients, sums and
+/// differences of outputs.
+template <const auto& matrix>
+struct PairedCoefficients {
+  static constexpr auto columns = places_in_pairs(transposed(matrix));
+  static constexpr auto of_inputs = transposed(split_pairs(transposed(matrix)));
+  static constexpr auto rows = places_in_pairs(of_inputs);
+  static constexpr auto coefficients = split_pairs(of_inputs);
+};
+
 /// The first column of a row of coefficients that is not zero.
 template <std::size_t columns>
 constexpr std::size_t first_coefficient(const std::array<float, columns>& row) {
@@ -58,25 +129,55 @@ HWY_INLINE FloatVector transformed_row(const FloatVector* values, std::index_seq
   return sum;
 }
 
-template <const auto& matrix, std::size_t... row, std::size_t columns>
-HWY_INLINE void store_transformed(const FloatVector (&values)[columns], float* to, std::int64_t pitch,
-                                  std::index_sequence<row...> /*rows*/) {
-  (hn::Store(transformed_row<matrix, row>(values, std::make_index_sequence<columns>()), Floats(),
-             to + static_cast<std::int64_t>(row) * pitch),
-   ...);
+/// Sum and difference in the places of two vectors that are a pair.
+template <Place place>
+HWY_INLINE void add_pair(FloatVector* values) {
+  if constexpr (place == Place::first) {
+    const FloatVector first = values[0];
+    values[0] = hn::Add(first, values[1]);
+    values[1] = hn::Sub(first, values[1]);
+  }
 }
 
-template <const auto& matrix, std::size_t... column>
-HWY_INLINE void transform_columns(const float* from, std::int64_t from_pitch, float* to, std::int64_t to_pitch,
-                                  std::index_sequence<column...> /*columns*/) {
-  const FloatVector values[] = {hn::Load(Floats(), from + static_cast<std::int64_t>(column) * from_pitch)...};
-  store_transformed<matrix>(values, to, to_pitch, std::make_index_sequence<matrix.size()>());
+template <const auto& places, std::size_t... index>
+HWY_INLINE void add_pairs(FloatVector* values, std::index_sequence<index...> /*values*/) {
+  (add_pair<places[index]>(values + index), ...);
 }
 
-/// to[row] = sum over columns of matrix[row][column] * from[column] for one vector of each row of floats, pitch apart.
+template <const auto& matrix, std::size_t... row>
+HWY_INLINE void transform_paired(FloatVector* values, FloatVector* results, std::index_sequence<row...> rows) {
+  using Paired = PairedCoefficients<matrix>;
+  constexpr auto columns = std::make_index_sequence<matrix[0].size()>();
+  add_pairs<Paired::columns>(values, columns);
+  ((results[row] = transformed_row<Paired::coefficients, row>(values, columns)), ...);
+  add_pairs<Paired::rows>(results, rows);
+}
+
+/// results[row] = sum over columns of matrix[row][column] * values[column]. Leaves anything in `values`.
 template <const auto& matrix>
-HWY_INLINE void transform(const float* from, std::int64_t from_pitch, float* to, std::int64_t to_pitch) {
-  transform_columns<matrix>(from, from_pitch, to, to_pitch, std::make_index_sequence<matrix[0].size()>());
+HWY_INLINE void transform(FloatVector (&values)[matrix[0].size()], FloatVector (&results)[matrix.size()]) {
+  transform_paired<matrix>(values, results, std::make_index_sequence<matrix.size()>());
+}
+
+template <std::size_t... row>
+HWY_INLINE void store_rows(const FloatVector (&values)[sizeof...(row)], float* to, std::int64_t pitch,
+                           std::index_sequence<row...> /*rows*/) {
+  (hn::Store(values[row], Floats(), to + static_cast<std::int64_t>(row) * pitch), ...);
+}
+
+template <const auto& matrix, class RowAt, std::size_t... column>
+HWY_INLINE void transform_columns(RowAt row_at, float* to, std::int64_t pitch,
+                                  std::index_sequence<column...> /*columns*/) {
+  FloatVector values[] = {hn::LoadU(Floats(), row_at(static_cast<std::int64_t>(column)))...};
+  FloatVector results[matrix.size()];
+  transform<matrix>(values, results);
+  store_rows(results, to, pitch, std::make_index_sequence<matrix.size()>());
+}
+
+/// The same for one vector of each row of floats, row i from row_at(i) on, to rows that are `pitch` apart.
+template <const auto& matrix, class RowAt>
+HWY_INLINE void transform_rows(RowAt row_at, float* to, std::int64_t pitch) {
+  transform_columns<matrix>(row_at, to, pitch, std::make_index_sequence<matrix[0].size()>());
 }
 
 }  // namespace HWY_NAMESPACE
