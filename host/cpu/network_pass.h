@@ -20,8 +20,9 @@ namespace touchstone::cpu {
 std::int64_t group_size(const ExecutionPlan& plan, bool blocks = true);
 
 /// The forward and backward pass of a plan over one group of samples in one thread. Keeps what the backward pass needs
-/// of the forward pass.
-class NetworkPass {
+/// of the forward pass. Aligned so that what one thread writes here all the time shares no lines with another's, nor a
+/// pair of lines that the processor fetches together.
+class alignas(128) NetworkPass {
  public:
   /// For groups of up to `capacity` samples. `network` is of that plan, and outlives the pass.
   NetworkPass(const ExecutionPlan& plan, const NetworkParameters& network, std::int64_t capacity);
