@@ -231,12 +231,11 @@ class CudaOperations final : public DeviceOperations {
   }
 
   void gather(const GatherShape& shape, std::int64_t count, const std::uint8_t* pixels, const std::uint8_t* labels,
-              const std::uint32_t* indices, const PixelTable& table, float* images,
+              const std::uint32_t* indices, const PixelScale& scale, float* images,
               std::uint8_t* batch_labels) override {
     run([&](Call& call, cudaStream_t stream) {
       backend::gather(shape, call.input(pixels, count * shape.image_size, "the pixels"),
-                      call.input(labels, count, "the labels"), call.input(indices, shape.batch, "the indices"),
-                      call.input(table.data(), static_cast<std::int64_t>(table.size()), "the table of pixel values"),
+                      call.input(labels, count, "the labels"), call.input(indices, shape.batch, "the indices"), scale,
                       call.output(images, shape.batch * shape.image_size, "the images"),
                       call.output(batch_labels, shape.batch, "the batch's labels"), nullptr, stream);
     });

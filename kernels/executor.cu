@@ -79,8 +79,6 @@ CudaExecutor::~CudaExecutor() {
 }
 
 void CudaExecutor::zero_state() {
-  const PixelTable table = settings_.normalisation.table();
-  copy_to_device(tensors_->table, table.data(), table.size(), stream_.get());
   zero(tensors_->parameters, stream_.get());
   zero(tensors_->gradients, stream_.get());  // the gaps between its tensors stay zero
   for (const Buffer<float>& slot : tensors_->slots) {

@@ -50,7 +50,6 @@ ExecutorTensors::ExecutorTensors(const ExecutorSettings& settings, Allocator& al
     : parameters(allocator, settings.plan.parameter_floats, "the parameters"),
       gradients(allocator, settings.plan.parameter_floats, "the parameters' gradients"),
       slots(make_slots(settings, allocator)),
-      table(allocator, static_cast<std::int64_t>(PixelTable().size()), "the table of pixel values"),
       labels(allocator, settings.batch_size, "the labels"),
       cursor(allocator, 1, "the cursor"),
       blas_workspace(allocator, static_cast<std::int64_t>(blas_workspace_bytes), "the workspace of cuBLAS"),

@@ -20,7 +20,6 @@ struct ExecutorTensors {
   Buffer<float> parameters;
   Buffer<float> gradients;
   std::vector<Buffer<float>> slots;  ///< the optimizer's state
-  Buffer<float> table;               ///< the PixelTable
   Buffer<std::uint8_t> labels;       ///< of the mini-batch
   Buffer<StepCursor> cursor;
   Buffer<char> blas_workspace;

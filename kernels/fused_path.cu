@@ -128,7 +128,7 @@ FusedStepTensors FusedPath::tensors_of(const RunTensors& run, float* logits) con
   return {.pixels = run.pixels,
           .labels = run.labels,
           .indices = run.indices,
-          .table = tensors_.table.data(),
+          .scale = settings_.normalisation.pixel_scale(),
           .parameters = tensors_.parameters.data(),
           .packed = packed_.data(),
           .partials = partials_.data(),

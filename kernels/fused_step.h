@@ -6,6 +6,7 @@
 #include "kernels/backend.h"
 #include "kernels/fused_step_shape.h"
 #include "kernels/step.h"
+#include "touchstone/gather.h"
 #include "touchstone/optimizer.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -15,7 +16,7 @@ struct FusedStepTensors {
   const std::uint8_t* pixels;    ///< the data set [images][image_size]
   const std::uint8_t* labels;    ///< [images]
   const std::uint32_t* indices;  ///< the images that a run takes, in order
-  const float* table;            ///< the value of each pixel
+  PixelScale scale;              ///< what pixels become
   float* parameters;             ///< the flat parameter vector
   float* packed;                 ///< the same as the kernels read them; see pack_parameters()
   float* partials;               ///< [fused_most_parts][parameter_floats]: the gaps between tensors hold zeros

@@ -64,7 +64,6 @@ __device__ __forceinline__ FusedWorkspace take_workspace(const FusedStepShape& s
                                                          float*& parameters) {
   SharedMemory shared;
   FusedWorkspace work{};
-  work.table = shared.take<float>(FusedStepShape::table_floats);
   work.packed = tensors.packed;
   work.data_filters = tensors.packed + shape.packed_floats;
   if (Kind::resident || shape.residency != FusedResidency::none) {
@@ -101,13 +100,9 @@ class SampleRunner {
  public:
   __device__ SampleRunner(const FusedStepShape& shape, const FusedStepTensors& tensors)
       : shape_(shape), tensors_(tensors), work_(take_workspace<Kind>(shape, tensors, parameters_)) {
-    for (int i = thread_index(); i < FusedStepShape::table_floats; i += fused_threads) {
-      work_.table[i] = tensors.table[i];
-    }
     for (int i = thread_index(); i < shape.delta_floats; i += fused_threads) {
       work_.deltas[i] = 0.0F;  // those behind the last filter stay so
     }
-    __syncthreads();  // load() looks values up
   }
 
   /// Starts to bring the parameters into shared memory, first those of the first block; forward() waits for them.
@@ -124,7 +119,7 @@ class SampleRunner {
 
   /// Brings a sample of the run into shared memory, for forward().
   __device__ __forceinline__ void load(std::int64_t sample) {
-    load_sample(shape_, work_, tensors_.pixels, tensors_.labels, tensors_.indices[sample]);
+    load_sample(shape_, work_, tensors_, tensors_.indices[sample]);
   }
 
   /// From the pixels to the logits.

@@ -150,7 +150,6 @@ struct FusedStepShape {
   /// What a block takes of shared memory, in the order in which it does.
   [[nodiscard]] constexpr std::size_t shared_bytes() const {
     return SharedLayout()
-        .take<float>(table_floats)
         .take<float>(static_cast<std::size_t>(resident_floats()))
         .take<float>(static_cast<std::size_t>(activation_floats))
         .take<float>(static_cast<std::size_t>(delta_floats))
@@ -161,8 +160,6 @@ struct FusedStepShape {
         .take<int>(1)
         .bytes();
   }
-
-  static constexpr int table_floats = 256;  ///< a value for each pixel
 };
 
 /// The parts that the sum over a mini-batch is cut into: so many partial gradients there are. It depends on the

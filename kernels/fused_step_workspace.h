@@ -4,14 +4,15 @@
 #include <cstdint>
 
 #include "kernels/backend.h"
+#include "kernels/fused_step.h"
 #include "kernels/fused_step_shape.h"
+#include "kernels/pixel_value.h"
 #include "kernels/vector_access.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 
 /// What a block works on. Offsets into it are those of FusedStepShape.
 struct FusedWorkspace {
-  float* table;               ///< the value of each pixel
   const float* packed;        ///< the parameters; in device memory where they do not fit
   const float* data_filters;  ///< likewise
   float* activations;
@@ -48,26 +49,25 @@ struct PartialGradient {
   return static_cast<int>((threadIdx.x - static_cast<unsigned>(first)) % fused_threads);
 }
 
-/// The sample's pixels through the table, and its label.
+/// A sample's pixels, normalised, and its label.
 __device__ __forceinline__ void load_sample(const FusedStepShape& shape, const FusedWorkspace& work,
-                                            const std::uint8_t* pixels, const std::uint8_t* labels,
-                                            std::int64_t index) {
+                                            const FusedStepTensors& tensors, std::int64_t index) {
   const FusedBlock& first = shape.block[0];
-  const std::uint8_t* source = pixels + index * shape.image_size;
+  const std::uint8_t* source = tensors.pixels + index * shape.image_size;
   float* image = work.activations + first.input_at;
   if (thread_index() == 0) {
-    *work.label = labels[index];
+    *work.label = tensors.labels[index];
   }
   constexpr int vector_pixels = 4;
   if (first.width % vector_pixels == 0) {
     for (int i = thread_index() * vector_pixels; i < shape.image_size; i += fused_threads * vector_pixels) {
-      const uchar4 p = load_vector<uchar4>(source + i);
+      const float4 values = pixel_values(tensors.scale, load_vector<uchar4>(source + i));
       const int row = i / first.by_width;  // of all channels
       const int channel = row / first.by_height;
       float* target =
           image + channel * first.plane + (row - channel * first.height) * first.pitch + i - row * first.width;
-      store_vector(target, make_float2(work.table[p.x], work.table[p.y]));
-      store_vector(target + 2, make_float2(work.table[p.z], work.table[p.w]));
+      store_vector(target, make_float2(values.x, values.y));
+      store_vector(target + 2, make_float2(values.z, values.w));
     }
     return;
   }
@@ -75,7 +75,7 @@ __device__ __forceinline__ void load_sample(const FusedStepShape& shape, const F
     const int row = i / first.by_width;
     const int channel = row / first.by_height;
     image[channel * first.plane + (row - channel * first.height) * first.pitch + i - row * first.width] =
-        work.table[source[i]];
+        pixel_value(tensors.scale, source[i]);
   }
 }
 

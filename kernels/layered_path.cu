@@ -26,7 +26,7 @@ void LayeredPath::queue_forward(const RunTensors& run, std::int64_t batch, Opera
   {
     const GatherShape shape{.batch = batch, .image_size = settings_.plan.input_count};
     const OperationRange range(recorder, "", cost::gather(shape));
-    gather(shape, run.pixels, run.labels, run.indices, tensors_.table.data(), tensors_.pass.images(),
+    gather(shape, run.pixels, run.labels, run.indices, settings_.normalisation.pixel_scale(), tensors_.pass.images(),
            tensors_.labels.data(), tensors_.cursor.data(), stream_);
   }
   tensors_.pass.forward(batch, tensors_.parameters.data(), blas_, stream_, recorder);

@@ -145,10 +145,10 @@ TEST(BoundedGradients, AreThoseOfTheReferenceExecutor) {
   reference->set_state({parameters, {std::vector<double>(parameters.size())}});
   const std::vector<double> expected = reference->gradients(samples);
 
-  const PixelTable table = settings.normalisation.table();
+  const PixelScale scale = settings.normalisation.pixel_scale();
   std::vector<double> pixels;
   for (std::int64_t i = 0; i < images->count * images->shape.count(); ++i)
-    pixels.push_back(table[images->pixels.data()[i]]);
+    pixels.push_back(scale.value(images->pixels.data()[i]));
   const BoundedGradients bounded = bounded_gradients(settings.plan, parameters, pixels, images->labels);
   ASSERT_EQ(bounded.values.size(), expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {

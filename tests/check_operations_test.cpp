@@ -203,11 +203,11 @@ struct NesterovMomentum : ForwardingOperations {
 struct NextImage : ForwardingOperations {
   using ForwardingOperations::ForwardingOperations;
   void gather(const GatherShape& shape, std::int64_t count, const std::uint8_t* pixels, const std::uint8_t* labels,
-              const std::uint32_t* indices, const PixelTable& table, float* images,
+              const std::uint32_t* indices, const PixelScale& scale, float* images,
               std::uint8_t* batch_labels) override {
     std::vector<std::uint32_t> next(indices, indices + shape.batch);
     if (!next.empty()) next.back() = (next.back() + 1) % static_cast<std::uint32_t>(count);
-    right().gather(shape, count, pixels, labels, next.data(), table, images, batch_labels);
+    right().gather(shape, count, pixels, labels, next.data(), scale, images, batch_labels);
   }
 };
 

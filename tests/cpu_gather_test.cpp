@@ -13,10 +13,7 @@ namespace {
 
 TEST(CpuGather, PicksTheVeryValuesOfTheReference) {
   test::Draws draws(1);
-  PixelTable table{};
-  for (float& value : table) {
-    value = draws.real();
-  }
+  const PixelScale scale{.scale = draws.real(), .shift = draws.real()};
   for (const std::int64_t image_size : {1, 7, 16, 33, 784}) {
     constexpr std::int64_t count = 20;
     std::vector<std::uint8_t> pixels;
@@ -35,12 +32,12 @@ TEST(CpuGather, PicksTheVeryValuesOfTheReference) {
       const GatherShape shape{.batch = batch, .image_size = image_size};
       std::vector<double> expected(static_cast<std::size_t>(batch * image_size));
       std::vector<std::uint8_t> expected_labels(static_cast<std::size_t>(batch));
-      reference::gather(shape, pixels.data(), labels.data(), indices.data(), table, expected.data(),
+      reference::gather(shape, pixels.data(), labels.data(), indices.data(), scale, expected.data(),
                         expected_labels.data());
       test::for_each_instruction_set([&] {
         test::PoisonedOutput<float> images(batch * image_size);
         test::PoisonedOutput<std::uint8_t> batch_labels(batch);
-        cpu::gather(shape, pixels.data(), labels.data(), indices.data(), table, images.data(), batch_labels.data());
+        cpu::gather(shape, pixels.data(), labels.data(), indices.data(), scale, images.data(), batch_labels.data());
         EXPECT_EQ(test::widened(images.values()), expected);
         EXPECT_EQ(batch_labels.values(), expected_labels);
       });

@@ -73,19 +73,18 @@ TEST(PixelBuffer, DropsAPrefixWithoutMovingTheRest) {
   EXPECT_TRUE(buffer.empty());
 }
 
-TEST(Normalisation, TableIsRoundedOnce) {
-  const Normalisation normalisation = {0.1307, 0.3081};
-  const PixelTable table = normalisation.table();
-  for (std::size_t pixel = 0; pixel < table.size(); ++pixel)
-    EXPECT_EQ(table.at(pixel), static_cast<float>((static_cast<double>(pixel) / 255.0 - 0.1307) / 0.3081));
-  EXPECT_NEAR(table[0], -0.4242, 5e-5);
-  EXPECT_NEAR(table[255], 2.8215, 5e-5);
+TEST(Normalisation, PixelScaleFollowsTheFormulaToItsRoundings) {
+  const PixelScale scale = Normalisation{0.1307, 0.3081}.pixel_scale();
+  for (int pixel = 0; pixel < 256; ++pixel)
+    EXPECT_NEAR(scale.value(static_cast<std::uint8_t>(pixel)), (pixel / 255.0 - 0.1307) / 0.3081, 4e-7) << pixel;
+  EXPECT_EQ(scale.value(0), static_cast<float>(-0.1307 / 0.3081));
 }
 
-TEST(Normalisation, PixelUndoesTheTable) {
+TEST(Normalisation, PixelUndoesThePixelScale) {
   const Normalisation normalisation = {0.1307, 0.3081};
-  const PixelTable table = normalisation.table();
-  for (std::size_t pixel = 0; pixel < table.size(); ++pixel) EXPECT_EQ(normalisation.pixel(table.at(pixel)), pixel);
+  const PixelScale scale = normalisation.pixel_scale();
+  for (int pixel = 0; pixel < 256; ++pixel)
+    EXPECT_EQ(normalisation.pixel(scale.value(static_cast<std::uint8_t>(pixel))), pixel);
   EXPECT_EQ(normalisation.pixel(-0.43), 0);
   EXPECT_EQ(normalisation.pixel(1e9), 255);
   EXPECT_EQ(normalisation.pixel(std::nan("")), 0);

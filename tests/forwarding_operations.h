@@ -90,9 +90,9 @@ class ForwardingOperations : public DeviceOperations {
     right_->adamw(count, settings, step, gradients, parameters, first_moment, second_moment);
   }
   void gather(const GatherShape& shape, std::int64_t count, const std::uint8_t* pixels, const std::uint8_t* labels,
-              const std::uint32_t* indices, const PixelTable& table, float* images,
+              const std::uint32_t* indices, const PixelScale& scale, float* images,
               std::uint8_t* batch_labels) override {
-    right_->gather(shape, count, pixels, labels, indices, table, images, batch_labels);
+    right_->gather(shape, count, pixels, labels, indices, scale, images, batch_labels);
   }
   std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
                                      std::uint32_t count) override {

@@ -455,15 +455,15 @@ TEST_F(OperationsTest, GatherPicksNormalisesAndLeavesTheRest) {
     }
     const std::vector<std::uint8_t> labels = {3, 1, 4, 1, 5, 9, 2, 6, 5};
     const std::vector<std::uint32_t> indices = {8, 0, 3, 3, 7};
-    const PixelTable table = Normalisation{.mean = 0.1307, .std = 0.3081}.table();
+    const PixelScale scale = Normalisation{.mean = 0.1307, .std = 0.3081}.pixel_scale();
     std::vector<double> expected = poison(shape.batch * image_size);
     std::vector<std::uint8_t> expected_labels(5);
-    reference::gather(shape, pixels.data(), labels.data(), indices.data(), table, expected.data(),
+    reference::gather(shape, pixels.data(), labels.data(), indices.data(), scale, expected.data(),
                       expected_labels.data());
     std::vector<std::uint8_t> batch_labels(5);
     const std::vector<float> images = under_each_variant([&](DeviceOperations& device) {
       std::vector<float> result = unwritten(shape.batch * image_size);
-      device.gather(shape, count, pixels.data(), labels.data(), indices.data(), table, result.data(),
+      device.gather(shape, count, pixels.data(), labels.data(), indices.data(), scale, result.data(),
                     batch_labels.data());
       EXPECT_EQ(batch_labels, expected_labels);
       return result;

@@ -272,13 +272,11 @@ class CaseList {
 
   void add_gather(const GatherShape& s, std::int64_t images) {
     const auto run = [s, images](DeviceOperations& device, BenchInputs inputs) {
-      PixelTable table{};
-      for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i) / 255;
       Floats batch(to_size(s.batch * s.image_size));
       std::vector<std::uint8_t> labels(to_size(s.batch));
       device.gather(s, images, inputs.pixels(images * s.image_size).data(),
                     inputs.wholes<std::uint8_t>(images, 10).data(),
-                    inputs.wholes<std::uint32_t>(s.batch, static_cast<std::uint32_t>(images)).data(), table,
+                    inputs.wholes<std::uint32_t>(s.batch, static_cast<std::uint32_t>(images)).data(), {1.0F / 255, 0},
                     batch.data(), labels.data());
       return joined(std::move(batch), as_floats(labels));
     };

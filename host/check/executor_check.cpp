@@ -41,7 +41,7 @@ class Promises {
  public:
   Promises(const NetworkRun& run, const ExecutorMaker& make_executor, const OptimizerSettings& optimizer)
       : settings_{make_plan(run.network), compute_normalisation(*run.training), optimizer, run.batch_size},
-        table_(settings_.normalisation.table()) {
+        pixel_scale_(settings_.normalisation.pixel_scale()) {
     const std::int64_t count = batches * run.batch_size - run.batch_size / 3;
     if (run.training->count < 2 * count) {
       throw Error(
@@ -208,7 +208,7 @@ class Promises {
     }
     std::vector<Rounded> targets;
     for (const std::uint8_t* pixel = images.image(sample); pixel != images.image(sample + 1); ++pixel) {
-      targets.push_back(Rounded::exact(table_[*pixel]));
+      targets.push_back(Rounded::exact(pixel_scale_.value(*pixel)));
     }
     return half_squared_error(outputs, targets, Rounded::exact(1)).loss;
   }
@@ -247,7 +247,7 @@ class Promises {
   }
 
   ExecutorSettings settings_;
-  PixelTable table_;
+  PixelScale pixel_scale_;
   std::unique_ptr<Executor> executor_;
   std::vector<SharedImageSet> sets_;  // by Split
   std::vector<std::uint32_t> samples_;

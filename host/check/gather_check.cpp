@@ -29,7 +29,7 @@ constexpr std::array named_sizes = {
     GatherSize{2, 3, 1023}, GatherSize{2, 3, 1025}, GatherSize{300, 257, 2}, GatherSize{2, 2, 3072},
 };
 
-/// Gather selects: pixels by index, values by pixel. All must be equal.
+/// Gather selects: pixels by index, and rounds once. All must be equal.
 class GatherTrial final : public Trial {
  public:
   GatherTrial(const GatherSize& size, CaseRandom& random)
@@ -40,14 +40,14 @@ class GatherTrial final : public Trial {
         indices_(size.batch) {
     for (std::uint32_t& index : indices_.values())
       index = static_cast<std::uint32_t>(random.between(0, size.images - 1));
-    for (float& value : table_) value = 2.0F * random.unit() - 1.0F;
+    scale_ = {.scale = 2.0F * random.unit() - 1.0F, .shift = 2.0F * random.unit() - 1.0F};
   }
 
   [[nodiscard]] Outputs run(DeviceOperations& device) const override {
     Outputs outputs;
     float* images = outputs.add<float>("images", {size_.batch, size_.image_size});
     auto* batch_labels = outputs.add<std::uint8_t>("batch_labels", {size_.batch});
-    device.gather(shape(), size_.images, pixels_.data(), labels_.data(), indices_.data(), table_, images, batch_labels);
+    device.gather(shape(), size_.images, pixels_.data(), labels_.data(), indices_.data(), scale_, images, batch_labels);
     return outputs;
   }
 
@@ -55,7 +55,7 @@ class GatherTrial final : public Trial {
                                                const DeviceOperations& /*device*/) const override {
     std::vector<double> images(static_cast<std::size_t>(size_.batch * size_.image_size));
     std::vector<std::uint8_t> batch_labels(static_cast<std::size_t>(size_.batch));
-    reference::gather(shape(), pixels_.data(), labels_.data(), indices_.data(), table_, images.data(),
+    reference::gather(shape(), pixels_.data(), labels_.data(), indices_.data(), scale_, images.data(),
                       batch_labels.data());
     return {{std::move(images), {}}, {{batch_labels.begin(), batch_labels.end()}, {}}};
   }
@@ -67,7 +67,7 @@ class GatherTrial final : public Trial {
   GuardedArray<std::uint8_t> pixels_;
   GuardedArray<std::uint8_t> labels_;
   GuardedArray<std::uint32_t> indices_;
-  PixelTable table_{};
+  PixelScale scale_;
 };
 
 GatherSize draw_size(CaseRandom& random) {

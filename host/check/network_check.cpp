@@ -75,7 +75,7 @@ Batch gather(const Course& course, Samples samples) {
   batch.images.resize(static_cast<std::size_t>(shape.batch * shape.image_size));
   batch.labels.resize(samples.size());
   reference::gather(shape, course.training->pixels.data(), course.training->labels.data(), samples.data(),
-                    course.settings.normalisation.table(), batch.images.data(), batch.labels.data());
+                    course.settings.normalisation.pixel_scale(), batch.images.data(), batch.labels.data());
   batch.samples = std::move(samples);
   return batch;
 }

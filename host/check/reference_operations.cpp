@@ -190,10 +190,10 @@ class ReferenceOperations final : public DeviceOperations {
   }
 
   void gather(const GatherShape& shape, std::int64_t /*count*/, const std::uint8_t* pixels, const std::uint8_t* labels,
-              const std::uint32_t* indices, const PixelTable& table, float* images,
+              const std::uint32_t* indices, const PixelScale& scale, float* images,
               std::uint8_t* batch_labels) override {
     run_by_clock([&] {
-      reference::gather(shape, pixels, labels, indices, table, Narrowed(images, shape.batch * shape.image_size),
+      reference::gather(shape, pixels, labels, indices, scale, Narrowed(images, shape.batch * shape.image_size),
                         batch_labels);
     });
   }

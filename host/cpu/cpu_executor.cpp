@@ -68,7 +68,7 @@ class CpuExecutor final : public Executor {
       : settings_(settings),
         path_(cpu_execution_path(settings.plan, request)),
         blocks_(request != PathRequest::layered),
-        table_(settings.normalisation.table()),
+        pixel_scale_(settings.normalisation.pixel_scale()),
         group_(cpu::group_size(settings.plan, blocks_)),
         network_(settings.plan, blocks_),
         parameters_(to_size(settings.plan.parameter_floats)),
@@ -195,7 +195,7 @@ class CpuExecutor final : public Executor {
     const GatherShape shape{.batch = batch, .image_size = settings_.plan.input_count};
     {
       const OperationScope scope(pass.recorder(), "", [&] { return cost::gather(shape); });
-      cpu::gather(shape, images.pixels.data(), images.labels.data(), group.data(), table_, pass.images(),
+      cpu::gather(shape, images.pixels.data(), images.labels.data(), group.data(), pixel_scale_, pass.images(),
                   pass.labels());
     }
     return pass.forward(parameters_.data(), batch);
@@ -322,7 +322,7 @@ class CpuExecutor final : public Executor {
   ExecutorSettings settings_;
   ExecutionPath path_;
   bool blocks_;  // whether a convolution, a max-pool and a sigmoid are computed as one
-  PixelTable table_;
+  PixelScale pixel_scale_;
   UploadedImages images_;
   std::int64_t group_;  // samples that go through the network together
   cpu::NetworkParameters network_;

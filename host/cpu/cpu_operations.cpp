@@ -115,9 +115,9 @@ class CpuOperations final : public DeviceOperations {
   }
 
   void gather(const GatherShape& shape, std::int64_t /*count*/, const std::uint8_t* pixels, const std::uint8_t* labels,
-              const std::uint32_t* indices, const PixelTable& table, float* images,
+              const std::uint32_t* indices, const PixelScale& scale, float* images,
               std::uint8_t* batch_labels) override {
-    run_by_clock([&] { cpu::gather(shape, pixels, labels, indices, table, images, batch_labels); });
+    run_by_clock([&] { cpu::gather(shape, pixels, labels, indices, scale, images, batch_labels); });
   }
   std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
                                      std::uint32_t count) override {

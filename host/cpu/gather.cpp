@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Picks a mini-batch out of a data set of uint8 images and looks each pixel's normalised value up in a table of 1 KiB,
-// which stays in the first-level cache. Vectors of 16 lanes gather their values; narrower ones gain nothing over
-// single loads.
+// Picks a mini-batch out of a data set of uint8 images and normalises its pixels, each by one multiply-add: with no
+// instruction for that it is left to the library, whose result is rounded once as well.
 #include "touchstone/gather.h"
 
 #include <algorithm>
@@ -32,25 +31,28 @@ HWY_INLINE void prefetch_image(const std::uint8_t* pixels, std::int64_t count) {
   }
 }
 
-/// to[i] = table[pixels[i]].
-HWY_INLINE void look_up_pixels(const std::uint8_t* pixels, std::int64_t count, const float* table, float* to) {
-  const Floats d;
+/// to[i] = scale.value(pixels[i]).
+HWY_INLINE void normalise(const std::uint8_t* pixels, std::int64_t count, const PixelScale& scale, float* to) {
   std::int64_t i = 0;
-  if constexpr (hn::MaxLanes(d) >= 16) {
-    const Integers di;
-    const hn::Rebind<std::uint8_t, Floats> d8;
-    const std::int64_t lanes = float_lanes();
-    for (; i + lanes <= count; i += lanes) {
-      hn::StoreU(hn::GatherIndex(d, table, hn::PromoteTo(di, hn::LoadU(d8, pixels + i))), d, to + i);
-    }
+#if HWY_NATIVE_FMA
+  const Floats d;
+  const Integers di;
+  const hn::Rebind<std::uint8_t, Floats> d8;
+  const std::int64_t lanes = float_lanes();
+  const FloatVector factor = hn::Set(d, scale.scale);
+  const FloatVector shift = hn::Set(d, scale.shift);
+  for (; i + lanes <= count; i += lanes) {
+    const FloatVector values = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(d8, pixels + i)));
+    hn::StoreU(hn::MulAdd(factor, values, shift), d, to + i);
   }
+#endif
   for (; i < count; ++i) {
-    to[i] = table[pixels[i]];
+    to[i] = scale.value(pixels[i]);
   }
 }
 
 void gather_images(const GatherShape& shape, const std::uint8_t* pixels, const std::uint32_t* indices,
-                   const float* table, float* images) {
+                   const PixelScale& scale, float* images) {
   const auto image = [&](std::int64_t b) { return pixels + std::int64_t{indices[b]} * shape.image_size; };
   for (std::int64_t b = 0; b < std::min(images_ahead, shape.batch); ++b) {
     prefetch_image(image(b), shape.image_size);
@@ -59,7 +61,7 @@ void gather_images(const GatherShape& shape, const std::uint8_t* pixels, const s
     if (b + images_ahead < shape.batch) {
       prefetch_image(image(b + images_ahead), shape.image_size);
     }
-    look_up_pixels(image(b), shape.image_size, table, images + b * shape.image_size);
+    normalise(image(b), shape.image_size, scale, images + b * shape.image_size);
   }
 }
 
@@ -77,8 +79,8 @@ HWY_EXPORT(gather_images);
 }  // namespace
 
 void gather(const GatherShape& shape, const std::uint8_t* pixels, const std::uint8_t* labels,
-            const std::uint32_t* indices, const PixelTable& table, float* images, std::uint8_t* batch_labels) {
-  HWY_DYNAMIC_DISPATCH(gather_images)(shape, pixels, indices, table.data(), images);
+            const std::uint32_t* indices, const PixelScale& scale, float* images, std::uint8_t* batch_labels) {
+  HWY_DYNAMIC_DISPATCH(gather_images)(shape, pixels, indices, scale, images);
   std::transform(indices, indices + shape.batch, batch_labels, [labels](std::uint32_t index) { return labels[index]; });
 }
 

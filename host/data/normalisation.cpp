@@ -52,11 +52,8 @@ int decimal_places(std::string_view scientific) {
 
 }  // namespace
 
-PixelTable Normalisation::table() const {
-  PixelTable table = {};
-  for (std::size_t pixel = 0; pixel < table.size(); ++pixel)
-    table[pixel] = static_cast<float>((static_cast<double>(pixel) / 255.0 - mean) / std);
-  return table;
+PixelScale Normalisation::pixel_scale() const {
+  return {.scale = static_cast<float>(1.0 / (255.0 * std)), .shift = static_cast<float>(-mean / std)};
 }
 
 std::uint8_t Normalisation::pixel(double value) const {

@@ -152,9 +152,8 @@ OperationCost optimizer(OptimizerKind kind, std::int64_t count) {
 }
 
 OperationCost gather(const GatherShape& shape) {
-  constexpr std::int64_t pixel_values = std::tuple_size_v<PixelTable>;
   const std::int64_t pixels = shape.batch * shape.image_size;
-  return {"gather", 0, pixels + floats(pixels + pixel_values) + (index_bytes + 2) * shape.batch};
+  return {"gather", 2 * pixels, pixels + floats(pixels) + (index_bytes + 2) * shape.batch};
 }
 
 OperationCost shuffle(std::int64_t count) { return {"shuffle", 0, index_bytes * count}; }

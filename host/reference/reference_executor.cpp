@@ -38,7 +38,7 @@ struct BatchResult {
 class ReferenceExecutor final : public Executor {
  public:
   explicit ReferenceExecutor(const ExecutorSettings& settings)
-      : settings_(settings), table_(settings.normalisation.table()), pass_(settings.plan) {
+      : settings_(settings), pixel_scale_(settings.normalisation.pixel_scale()), pass_(settings.plan) {
     validate(settings_);
     const std::vector<double> zeros(static_cast<std::size_t>(settings_.plan.parameter_floats));
     state_.parameters = zeros;
@@ -119,7 +119,7 @@ class ReferenceExecutor final : public Executor {
     const auto batch = static_cast<std::int64_t>(samples.size());
     labels_.resize(samples.size());
     reference::gather({.batch = batch, .image_size = settings_.plan.input_count}, images.pixels.data(),
-                      images.labels.data(), samples.data(), table_, pass_.begin(batch), labels_.data());
+                      images.labels.data(), samples.data(), pixel_scale_, pass_.begin(batch), labels_.data());
   }
 
   /// What operation `index` reads of each sample; beyond the last: the logits.
@@ -175,7 +175,7 @@ class ReferenceExecutor final : public Executor {
   }
 
   ExecutorSettings settings_;
-  PixelTable table_;
+  PixelScale pixel_scale_;
   UploadedImages images_;
   ExecutorState state_;
   std::vector<std::uint8_t> labels_;

@@ -21,12 +21,13 @@ constexpr std::int64_t most_inputs = 8192;
 
 /// Images as the network sees them, one a row. They have to outlive the result.
 RowSource normalised_rows(const ImageSet& images, const Normalisation& normalisation) {
-  return {.count = images.count,
-          .dimensions = images.shape.count(),
-          .read = [&images, table = normalisation.table()](std::int64_t first, std::int64_t number, double* rows) {
-            std::transform(images.image(first), images.image(first + number), rows,
-                           [&table](std::uint8_t pixel) { return table[pixel]; });
-          }};
+  return {
+      .count = images.count,
+      .dimensions = images.shape.count(),
+      .read = [&images, scale = normalisation.pixel_scale()](std::int64_t first, std::int64_t number, double* rows) {
+        std::transform(images.image(first), images.image(first + number), rows,
+                       [&scale](std::uint8_t pixel) { return scale.value(pixel); });
+      }};
 }
 
 /// What the decoder makes of each element of the code by itself, biases aside: [code,outputs].

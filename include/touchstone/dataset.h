@@ -43,8 +43,8 @@ struct Normalisation {
   double mean = 0;
   double std = 1;
 
-  /// The normalised value of each pixel value, rounded to float32 once.
-  [[nodiscard]] PixelTable table() const;
+  /// The same in float32: each constant is rounded, and then each value.
+  [[nodiscard]] PixelScale pixel_scale() const;
   /// The pixel value that is nearest to a normalised value; 0 for NaN.
   [[nodiscard]] std::uint8_t pixel(double value) const;
 

@@ -84,7 +84,7 @@ class DeviceOperations : public TimedOperations {
 
   /// `count` is the number of images in the data set that `pixels` and `labels` hold.
   virtual void gather(const GatherShape& shape, std::int64_t count, const std::uint8_t* pixels,
-                      const std::uint8_t* labels, const std::uint32_t* indices, const PixelTable& table, float* images,
+                      const std::uint8_t* labels, const std::uint32_t* indices, const PixelScale& scale, float* images,
                       std::uint8_t* batch_labels) = 0;
   /// The order that shuffled_order() gives.
   virtual std::vector<std::uint32_t> shuffle(std::uint64_t seed, RandomPurpose purpose, std::uint32_t epoch,
