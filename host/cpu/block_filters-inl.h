@@ -158,13 +158,13 @@ inline void prepare_forward(const Conv2dMaxpoolSigmoidShape& shape, const float*
 }
 
 /// Writes the taps; the zeros are in place.
-inline void prepare_surrounded(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, FilterRange range,
-                               float* to, Workspace& workspace) {
+inline void prepare_surrounded(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, float* to,
+                               Workspace& workspace) {
   const Conv2dShape& conv2d = shape.conv2d;
   const SurroundedFilters layout(shape);
   const std::int64_t row = conv2d.kernel_w * conv2d.channels;
   auto* last = workspace.allocate<float>(conv2d.taps() * conv2d.channels);
-  for (std::int64_t k = range.begin; k < range.end; ++k) {
+  for (std::int64_t k = 0; k < conv2d.filters; ++k) {
     transpose(filters + k * conv2d.taps() * conv2d.channels, conv2d.channels, conv2d.taps(), last);
     for (std::int64_t p = 0; p < conv2d.kernel_h; ++p) {
       for (std::int64_t b = 0; b < (layout.copies ? shape.pool : 1); ++b) {
@@ -180,13 +180,14 @@ inline std::int64_t surrounded_begin(const Conv2dMaxpoolSigmoidShape& shape) {
   return filters + tap_rows(shape) * shape.conv2d.kernel_w * shape.conv2d.channels * filters;
 }
 
-inline void prepare(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, const float* bias, FilterRange range,
-                    float* prepared, Workspace& workspace) {
+inline void prepare(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, const float* bias, float* prepared,
+                    Workspace& workspace) {
   const Workspace::Scope scope(workspace);
-  for (std::int64_t k = range.begin; k < range.end; k += float_lanes()) {
-    prepare_forward(shape, filters, bias, k, std::min(float_lanes(), range.end - k), prepared, workspace);
+  const std::int64_t count = shape.conv2d.filters;
+  for (std::int64_t k = 0; k < count; k += float_lanes()) {
+    prepare_forward(shape, filters, bias, k, std::min(float_lanes(), count - k), prepared, workspace);
   }
-  prepare_surrounded(shape, filters, range, prepared + surrounded_begin(shape), workspace);
+  prepare_surrounded(shape, filters, prepared + surrounded_begin(shape), workspace);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -45,7 +45,7 @@ float* prepare_all(const Conv2dMaxpoolSigmoidShape& shape, const float* filters,
   const std::int64_t floats = block_prepared_floats(shape);
   auto* prepared = workspace.allocate<float>(floats);
   std::fill_n(prepared, floats, 0.0F);
-  block_prepare(shape, filters, bias, all_filters(shape), prepared, workspace);
+  block_prepare(shape, filters, bias, prepared, workspace);
   return prepared;
 }
 

@@ -2,9 +2,9 @@
 //
 // The CPU executor. A training step is two parallel regions: over parts of the mini-batch, each of which goes forward
 // and backward through the whole network in small groups of samples and sums its gradients by itself; then over parts
-// of the parameters, each of which adds up the samples' gradients in order, takes the optimizer's step, and is brought
-// into the orders that the next step reads. How the mini-batch is cut depends on its size and the network alone, never
-// on the number of threads, and losses are added in the order of samples: any number of threads gives the same bits.
+// of the parameters, each of which adds up the samples' gradients in order and takes the optimizer's step. How the
+// mini-batch is cut depends on its size and the network alone, never on the number of threads, and losses are added in
+// the order of samples: any number of threads gives the same bits.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -104,9 +104,7 @@ class CpuExecutor final : public Executor {
     validate(state, settings_);
     const auto to_float = [](double value) { return static_cast<float>(value); };
     std::transform(state.parameters.begin(), state.parameters.end(), parameters_.begin(), to_float);
-    for (const cpu::ParameterPart& part : network_.parts()) {
-      network_.prepare(part, parameters_.data(), passes_.front()->workspace());
-    }
+    ++parameters_version_;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       std::transform(state.optimizer_slots[i].begin(), state.optimizer_slots[i].end(), slots_[i].begin(), to_float);
     }
@@ -198,6 +196,7 @@ class CpuExecutor final : public Executor {
       cpu::gather(shape, images.pixels.data(), images.labels.data(), group.data(), pixel_scale_, pass.images(),
                   pass.labels());
     }
+    pass.prepare(parameters_.data(), parameters_version_);
     return pass.forward(parameters_.data(), batch);
   }
 
@@ -289,8 +288,8 @@ class CpuExecutor final : public Executor {
       for (const cpu::FloatRange range : part.parameters) {
         apply(step, range.begin, range.count);
       }
-      network_.prepare(part, parameters_.data(), workspace);
     });
+    ++parameters_version_;
   }
 
   /// Adds up the partial sums of some of the gradients.
@@ -327,6 +326,7 @@ class CpuExecutor final : public Executor {
   std::int64_t group_;  // samples that go through the network together
   cpu::NetworkParameters network_;
   std::vector<float> parameters_;
+  std::uint64_t parameters_version_ = 0;  // counts what parameters_ have held
   std::vector<std::vector<float>> slots_;
   std::vector<cpu::AlignedVector<float>> partial_buffers_;      // [part]: gradient sums as the network has them
   std::vector<const float*> partials_;                          // of the parts of the mini-batch at hand

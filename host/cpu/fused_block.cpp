@@ -126,9 +126,9 @@ std::array<FloatRange, 2> block_gradient_ranges(const Conv2dMaxpoolSigmoidShape&
            {.begin = whole_lines(shape.conv2d.filters) + range.begin * sum, .count = (range.end - range.begin) * sum}}};
 }
 
-void block_prepare(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, const float* bias, FilterRange range,
-                   float* prepared, Workspace& workspace) {
-  HWY_DYNAMIC_DISPATCH(prepare)(shape, filters, bias, range, prepared, workspace);
+void block_prepare(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, const float* bias, float* prepared,
+                   Workspace& workspace) {
+  HWY_DYNAMIC_DISPATCH(prepare)(shape, filters, bias, prepared, workspace);
 }
 
 void block_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* images, const float* prepared, float* outputs,

@@ -10,12 +10,14 @@
 
 /// The fused block of convolution, max-pool and sigmoid on images with channels last, in the pieces that a training
 /// step needs: what depends on the filters alone is prepared once a step, and gradients by the filters are summed over
-/// samples before they are brought into the filters' own order. Serial; a call may be for some of the filters only,
-/// whose range then begins at a multiple of filter_block.
+/// samples before they are brought into the filters' own order. Serial; filters may be collected a range at a time,
+/// which then begins at a multiple of filters_together().
 namespace touchstone::cpu {
 
-/// Filters that are prepared and collected together.
-constexpr std::int64_t filter_block = 16;
+/// Filters that are collected together: of one channel, those whose gradients a vector may hold at once.
+constexpr std::int64_t filters_together(const Conv2dMaxpoolSigmoidShape& shape) {
+  return shape.conv2d.channels == 1 ? line_floats : line_floats / 2;
+}
 
 /// Floats of what block_prepare() makes of all filters.
 std::int64_t block_prepared_floats(const Conv2dMaxpoolSigmoidShape& shape);
@@ -38,10 +40,10 @@ struct FloatRange {
 /// Where the gradients by the biases and by the filters of a range stand in the gradient by all.
 std::array<FloatRange, 2> block_gradient_ranges(const Conv2dMaxpoolSigmoidShape& shape, FilterRange range);
 
-/// Brings the filters of a range and their biases (nullptr: zeros) into the orders that the passes read. `prepared` is
-/// zeros before its first use. Distinct ranges may be prepared at once by different threads.
-void block_prepare(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, const float* bias, FilterRange range,
-                   float* prepared, Workspace& workspace);
+/// Brings the filters and their biases (nullptr: zeros) into the orders that the passes read. `prepared` is zeros
+/// before its first use.
+void block_prepare(const Conv2dMaxpoolSigmoidShape& shape, const float* filters, const float* bias, float* prepared,
+                   Workspace& workspace);
 
 /// From images [batch] to outputs [batch] and positions, which lie as the outputs do.
 void block_forward(const Conv2dMaxpoolSigmoidShape& shape, const float* images, const float* prepared, float* outputs,

@@ -16,8 +16,7 @@ constexpr std::int64_t slice_floats = 2048;
 
 }  // namespace
 
-NetworkParameters::NetworkParameters(const ExecutionPlan& plan, bool blocks)
-    : operations_(fuse(plan, blocks)), prepared_(operations_.size()) {
+NetworkParameters::NetworkParameters(const ExecutionPlan& plan, bool blocks) : operations_(fuse(plan, blocks)) {
   std::map<std::int64_t, std::int64_t> begin_of;  // where weights are summed, by where they stand among the parameters
   for (std::size_t i = 0; i < operations_.size(); ++i) {
     sum_begins_.push_back(sum_floats_);
@@ -40,11 +39,11 @@ NetworkParameters::NetworkParameters(const ExecutionPlan& plan, bool blocks)
 }
 
 void NetworkParameters::add_block(std::size_t operation, const Conv2dMaxpoolSigmoidShape& shape) {
-  prepared_[operation].resize(static_cast<std::size_t>(block_prepared_floats(shape)));
   const ParameterSlot& slot = operations_[operation].parameters;
   const std::int64_t filter = shape.conv2d.channels * shape.conv2d.taps();
-  for (std::int64_t k = 0; k < shape.conv2d.filters; k += filter_block) {
-    const FilterRange range{.begin = k, .end = std::min(k + filter_block, shape.conv2d.filters)};
+  const std::int64_t together = filters_together(shape);
+  for (std::int64_t k = 0; k < shape.conv2d.filters; k += together) {
+    const FilterRange range{.begin = k, .end = std::min(k + together, shape.conv2d.filters)};
     const std::int64_t count = range.end - range.begin;
     ParameterPart part{.operation = operation,
                        .filters = range,
@@ -67,14 +66,6 @@ void NetworkParameters::add_slices(std::size_t operation, std::int64_t begin, st
                       .filters = {},
                       .parameters = {{.begin = begin + first, .count = slice}},
                       .sums = {{.begin = sum_begin + first, .count = slice}}});
-  }
-}
-
-void NetworkParameters::prepare(const ParameterPart& part, const float* parameters, Workspace& workspace) {
-  const FusedOperation& operation = operations_[part.operation];
-  if (const auto* block = std::get_if<Conv2dMaxpoolSigmoidShape>(&operation.shape)) {
-    block_prepare(*block, parameters + operation.parameters.weights, parameters + operation.parameters.bias,
-                  part.filters, prepared_[part.operation].data(), workspace);
   }
 }
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "host/cpu/aligned_vector.h"
 #include "host/cpu/fused_block.h"
 #include "host/cpu/workspace.h"
 #include "host/reference/fused_plan.h"
@@ -29,8 +28,8 @@ struct ParameterPart {
   }
 };
 
-/// A plan's operations, fused where they can be, with their parameters in the orders that the passes read them in, and
-/// the layout in which the passes sum gradients: that of the plan, but for fused blocks, which have their own.
+/// A plan's operations, fused where they can be, the parts that their parameters are updated in, and the layout in
+/// which the passes sum gradients: that of the plan, but for fused blocks, which have their own.
 class NetworkParameters {
  public:
   /// `blocks`: as of fuse().
@@ -42,18 +41,12 @@ class NetworkParameters {
   /// thread.
   [[nodiscard]] const std::vector<ParameterPart>& parts() const { return parts_; }
 
-  /// What a block's passes read (fused_block.h).
-  [[nodiscard]] const float* prepared(std::size_t operation) const { return prepared_[operation].data(); }
-
   /// Floats of a gradient sum, and where that of an operation begins.
   [[nodiscard]] std::int64_t sum_floats() const { return sum_floats_; }
   [[nodiscard]] std::int64_t sum_begin(std::size_t operation) const { return sum_begins_[operation]; }
   /// Where the weights' gradient of an operation that is no block is summed: of a tied one, at the place of the
   /// operation whose weights it shares.
   [[nodiscard]] std::int64_t weights_sum_begin(std::size_t operation) const { return weights_sum_begins_[operation]; }
-
-  /// Takes over new parameters, in the plan's flat layout.
-  void prepare(const ParameterPart& part, const float* parameters, Workspace& workspace);
 
   /// Brings a gradient sum into the plan's flat layout.
   void collect(const ParameterPart& part, const float* sums, float* gradients, Workspace& workspace) const;
@@ -64,8 +57,7 @@ class NetworkParameters {
 
   std::vector<FusedOperation> operations_;
   std::vector<ParameterPart> parts_;
-  std::vector<AlignedVector<float>> prepared_;  // [operation]; empty but for blocks
-  std::vector<std::int64_t> sum_begins_;        // [operation]
+  std::vector<std::int64_t> sum_begins_;  // [operation]
   std::vector<std::int64_t> weights_sum_begins_;
   std::int64_t sum_floats_ = 0;
 };

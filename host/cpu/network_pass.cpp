@@ -66,6 +66,7 @@ NetworkPass::NetworkPass(const ExecutionPlan& plan, const NetworkParameters& net
     }
     if (stage.block != nullptr) {
       const ChannelsLast images = input_image(*stage.block);
+      stage.prepared.resize(to_size(block_prepared_floats(*stage.block)));
       stage.images.resize(behind_block || images.is_plane() ? 0 : image_room(images, capacity));
       stage.outputs.resize(image_room(output_image(*stage.block), capacity));
       stage.positions.resize(stage.outputs.size());
@@ -96,6 +97,19 @@ const float* NetworkPass::images_of(std::size_t index) const {
   return stages_[index].images.empty() ? stages_[index].input.data() : stages_[index].images.data();
 }
 
+void NetworkPass::prepare(const float* parameters, std::uint64_t version) {
+  if (version == prepared_version_) {
+    return;
+  }
+  for (Stage& stage : stages_) {
+    if (stage.block != nullptr) {
+      const ParameterSlot& slot = stage.operation->parameters;
+      block_prepare(*stage.block, parameters + slot.weights, parameters + slot.bias, stage.prepared.data(), workspace_);
+    }
+  }
+  prepared_version_ = version;
+}
+
 const float* NetworkPass::forward(const float* parameters, std::int64_t batch) {
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     if (is_block(i)) {
@@ -114,7 +128,7 @@ void NetworkPass::forward_block(std::int64_t batch, std::size_t index) {
   if (!stage.images.empty()) {
     to_channels_last(input_image(*stage.block), batch, stage.input.data(), stage.images.data(), workspace_);
   }
-  block_forward(with_batch(*stage.block, batch), images_of(index), network_.prepared(index), stage.outputs.data(),
+  block_forward(with_batch(*stage.block, batch), images_of(index), stage.prepared.data(), stage.outputs.data(),
                 stage.positions.data(), workspace_);
   if (!is_block(index + 1)) {
     from_channels_last(output_image(*stage.block), batch, stage.outputs.data(), input_of(index + 1), workspace_);
@@ -194,7 +208,7 @@ void NetworkPass::backward_block(std::int64_t batch, std::size_t index, float* s
 
 void NetworkPass::backward_images(const Conv2dMaxpoolSigmoidShape& shape, const BlockDeltas& deltas,
                                   std::size_t index) {
-  block_backward_data(shape, deltas, network_.prepared(index), grad_input_.data());
+  block_backward_data(shape, deltas, stages_[index].prepared.data(), grad_input_.data());
   std::swap(gradient_, grad_input_);
   if (!is_block(index - 1)) {
     from_channels_last(input_image(shape), shape.conv2d.batch, gradient_.data(), grad_input_.data(), workspace_);

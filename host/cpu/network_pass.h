@@ -31,8 +31,12 @@ class alignas(128) NetworkPass {
   [[nodiscard]] float* images() { return stages_.front().input.data(); }
   [[nodiscard]] std::uint8_t* labels() { return labels_.data(); }
 
+  /// Brings the filters of blocks into the orders that the passes read, unless those of this version are in them
+  /// already; before forward(). Each thread has its own: what another has written is slow to come. `version` is not 0.
+  void prepare(const float* parameters, std::uint64_t version);
+
   /// From the first `batch` images to their logits [batch, classes], which it returns. `parameters` in the plan's flat
-  /// layout are those that the network has prepared.
+  /// layout.
   const float* forward(const float* parameters, std::int64_t batch);
 
   /// The codes of the group that forward() has last taken through: see ExecutionPlan::code_operation.
@@ -59,7 +63,9 @@ class alignas(128) NetworkPass {
     AlignedVector<float> input;                        // planes; of a block behind a block, nothing
     std::vector<std::int32_t> argmax;                  // of a max-pool
 
-    // Of a block, with channels last:
+    // Of a block:
+    AlignedVector<float> prepared;  // its filters (fused_block.h)
+    // and with channels last:
     AlignedVector<float> images;  // nothing behind a block, whose outputs they are, nor of planes, which are the input
     AlignedVector<float> outputs;
     AlignedVector<std::uint8_t> positions;
@@ -79,6 +85,7 @@ class alignas(128) NetworkPass {
 
   const NetworkParameters& network_;
   std::vector<Stage> stages_;
+  std::uint64_t prepared_version_ = 0;
   std::size_t first_with_parameters_;  // an index into the stages; their number where there is none
   std::size_t code_stage_;             // an index into the stages
   AlignedVector<float> logits_;
