@@ -15,7 +15,6 @@
 #include <hwy/highway.h>
 
 #include "host/cpu/channels_last.h"
-#include "host/cpu/fused_block.h"
 #include "host/cpu/row_sums-inl.h"
 #include "host/cpu/simd-inl.h"
 #include "host/cpu/transpose-inl.h"

@@ -41,40 +41,36 @@ constexpr Coefficients<columns, rows> transposed(const Coefficients<rows, column
   return result;
 }
 
-/// Whether row `row` and the next are a pair.
-template <std::size_t rows, std::size_t columns>
-constexpr bool is_pair(const Coefficients<rows, columns>& matrix, std::size_t row) {
-  bool differ = false;
+/// Whether two rows differ in the sign of some columns alone.
+template <std::size_t columns>
+constexpr bool is_pair(const std::array<float, columns>& first, const std::array<float, columns>& second) {
   for (std::size_t j = 0; j < columns; ++j) {
-    const float first = matrix[row][j];
-    const float second = row + 1 < rows ? matrix[row + 1][j] : 0;
-    if (first != second && first != -second) {
+    if (first[j] != second[j] && first[j] != -second[j]) {
       return false;
     }
-    differ = differ || first != second;
   }
-  return differ;
+  return first != second;
 }
 
-/// Whether a row is the first of a pair, the second, or neither.
-enum class Place : std::uint8_t { alone, first, second };
-
+/// Where a row makes a pair with the next; no row belongs to two.
 template <std::size_t rows, std::size_t columns>
-constexpr std::array<Place, rows> places_in_pairs(const Coefficients<rows, columns>& matrix) {
-  std::array<Place, rows> places{};
-  for (std::size_t i = 0; i < rows; ++i) {
-    const bool second = i > 0 && places[i - 1] == Place::first;
-    places[i] = second ? Place::second : is_pair(matrix, i) ? Place::first : Place::alone;
+constexpr std::array<bool, rows> find_pairs(const Coefficients<rows, columns>& matrix) {
+  std::array<bool, rows> pairs{};
+  for (std::size_t i = 0; i + 1 < rows; ++i) {
+    pairs[i] = !(i > 0 && pairs[i - 1]) && is_pair(matrix[i], matrix[i + 1]);
   }
-  return places;
+  return pairs;
 }
 
 /// The matrix with what the rows of a pair have in common in the first of them, and the rest of it in the second.
 template <std::size_t rows, std::size_t columns>
 constexpr Coefficients<rows, columns> split_pairs(Coefficients<rows, columns> matrix) {
-  const std::array<Place, rows> places = places_in_pairs(matrix);
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t j = 0; places[i] == Place::first && j < columns; ++j) {
+  const std::array<bool, rows> pairs = find_pairs(matrix);
+  for (std::size_t i = 0; i + 1 < rows; ++i) {
+    if (!pairs[i]) {
+      continue;
+    }
+    for (std::size_t j = 0; j < columns; ++j) {
       float& first = matrix[i][j];
       float& second = matrix[i + 1][j];
       second = first == second ? 0 : first;
@@ -88,9 +84,9 @@ constexpr Coefficients<rows, columns> split_pairs(Coefficients<rows, columns> ma
 /// differences of outputs.
 template <const auto& matrix>
 struct PairedCoefficients {
-  static constexpr auto columns = places_in_pairs(transposed(matrix));
+  static constexpr auto columns = find_pairs(transposed(matrix));
   static constexpr auto of_inputs = transposed(split_pairs(transposed(matrix)));
-  static constexpr auto rows = places_in_pairs(of_inputs);
+  static constexpr auto rows = find_pairs(of_inputs);
   static constexpr auto coefficients = split_pairs(of_inputs);
 };
 
@@ -129,19 +125,19 @@ HWY_INLINE FloatVector transformed_row(const FloatVector* values, std::index_seq
   return sum;
 }
 
-/// Sum and difference in the places of two vectors that are a pair.
-template <Place place>
-HWY_INLINE void add_pair(FloatVector* values) {
-  if constexpr (place == Place::first) {
+/// Sum and difference in the places of a vector and the next, where they are a pair.
+template <bool pair>
+HWY_INLINE void add_pair([[maybe_unused]] FloatVector* values) {
+  if constexpr (pair) {
     const FloatVector first = values[0];
     values[0] = hn::Add(first, values[1]);
     values[1] = hn::Sub(first, values[1]);
   }
 }
 
-template <const auto& places, std::size_t... index>
+template <const auto& pairs, std::size_t... index>
 HWY_INLINE void add_pairs(FloatVector* values, std::index_sequence<index...> /*values*/) {
-  (add_pair<places[index]>(values + index), ...);
+  (add_pair<pairs[index]>(values + index), ...);
 }
 
 template <const auto& matrix, std::size_t... row>

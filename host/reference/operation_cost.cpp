@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "touchstone/operation_cost.h"
 
-#include <tuple>
-
 namespace touchstone::cost {
 namespace {
 
