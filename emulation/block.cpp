@@ -421,7 +421,7 @@ void grid_barrier(const char* name, Place place) { running(name).grid_barrier(na
 
 unsigned warp_ballot(const char* name, Place place, unsigned mask, bool predicate) {
   BlockRunner& runner = running(name);
-  return runner.meet({name, place, mask, 0, runner.lane(), predicate}).ballot;
+  return runner.meet({name, place, mask, 0, runner.lane(), predicate, nullptr}).ballot;
 }
 
 std::uint64_t warp_shuffle(ShuffleKind kind, Place place, unsigned mask, std::uint64_t bits, unsigned operand,
@@ -433,7 +433,15 @@ std::uint64_t warp_shuffle(ShuffleKind kind, Place place, unsigned mask, std::ui
                                                               name_of(kind), place.file, place.line, width)};
   }
   const int source = source_lane(kind, runner.lane(), operand, width);
-  return runner.meet({name_of(kind), place, mask, bits, source, false}).bits;
+  return runner.meet({name_of(kind), place, mask, bits, source, false, nullptr}).bits;
+}
+
+void multiply_tf32(Place place, float (&sums)[4], const float (&rows)[4], const float (&columns)[2]) {
+  constexpr const char* name = "multiply_tf32";
+  constexpr unsigned all_lanes = 0xFFFFFFFFU;
+  BlockRunner& runner = running(name);
+  const TensorOperands operands{.rows = rows, .columns = columns, .sums = sums};
+  runner.meet({name, place, all_lanes, 0, runner.lane(), false, &operands});
 }
 
 }  // namespace touchstone::emulation

@@ -89,6 +89,23 @@ void Device::reset() {
   last_error_of_thread = runtime::cudaSuccess;
 }
 
+namespace {
+
+int& current_number() {
+  thread_local int number = 0;
+  return number;
+}
+
+}  // namespace
+
+int Device::current() { return current_number(); }
+void Device::make_current(int number) { current_number() = number; }
+
+std::size_t Device::shared_limit(const void* kernel) const {
+  const auto asked = shared_limits.find({current(), kernel});
+  return asked == shared_limits.end() ? limits::shared_bytes : asked->second;
+}
+
 void Device::enqueue(runtime::cudaStream_t stream, std::string name, std::function<void()> work) {
   enqueue(
       stream, [name = std::move(name)] { return name; }, std::move(work));
@@ -144,14 +161,13 @@ void Device::check_limits(const KernelLaunch& launch) const {
            fmt::format("a grid of {} blocks; from 1 to {} are possible", describe(grid),
                        describe({limits::grid_x, limits::grid_y, limits::grid_z})));
   }
-  const auto asked = shared_limits.find(launch.kernel);
-  const std::size_t limit = asked == shared_limits.end() ? limits::shared_bytes : asked->second;
+  const std::size_t limit = shared_limit(launch.kernel);
   if (launch.shared_bytes > limit) {
     refuse(runtime::cudaErrorInvalidValue,
            fmt::format("{} bytes of shared memory; at most {} are possible", launch.shared_bytes, limit));
   }
   const int threads = static_cast<int>(block.x * block.y * block.z);
-  const int resident = limits::multiprocessors * limits::resident_blocks(threads, launch.shared_bytes);
+  const int resident = limits::multiprocessors * capability().resident_blocks(threads, launch.shared_bytes);
   const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
   if (launch.cooperative && blocks > static_cast<std::uint64_t>(resident)) {
     refuse(runtime::cudaErrorCooperativeLaunchTooLarge,

@@ -11,11 +11,12 @@
 #include "emulation/device.h"
 #include "emulation/device_memory.h"
 #include "emulation/grid.h"
+#include "emulation/limits.h"
 #include "emulation/stream.h"
 
 namespace touchstone::emulation {
 
-/// All that the emulated device consists of. Guarded by one lock, which each call of the runtime holds.
+/// All that the emulated devices consist of: they differ in what they allow alone, and have all else in common. Guarded by one lock, which each call of the runtime holds.
 class Device {
  public:
   /// The process's device. It lives as long as the process: handles may be released after main() has returned.
@@ -29,7 +30,8 @@ class Device {
   std::map<runtime::cudaEvent_t, std::shared_ptr<runtime::CUevent_st>> events;
   std::map<runtime::cudaGraph_t, std::shared_ptr<runtime::CUgraph_st>> graphs;
   std::map<runtime::cudaGraphExec_t, std::unique_ptr<runtime::CUgraphExec_st>> executables;
-  std::map<const void*, std::size_t> shared_limits;  ///< kernels that asked for more than 48 KB
+  /// Of kernels that asked for more than 48 KB on a device.
+  std::map<std::pair<int, const void*>, std::size_t> shared_limits;
   int ranges = 0;
 
   /// Runs `call`, a body of a function of the runtime, under the lock; its error, which is remembered. After a sticky
@@ -43,6 +45,15 @@ class Device {
   runtime::cudaError_t guarded_release(const Call& call) {
     return protect(call, true);
   }
+
+  /// The device, by its number, that calls of this thread mean.
+  static int current();
+  static void make_current(int number);
+  [[nodiscard]] static const limits::Capability& capability() {
+    return limits::devices[static_cast<std::size_t>(current())];
+  }
+  /// The shared memory that a kernel may have on the current device.
+  [[nodiscard]] std::size_t shared_limit(const void* kernel) const;
 
   runtime::cudaError_t last_error(bool clear);
   [[nodiscard]] const Defect& report() const { return report_; }

@@ -113,4 +113,21 @@ enum class ShuffleKind : std::uint8_t { indexed, up, down, exclusive_or };
 std::uint64_t warp_shuffle(ShuffleKind kind, Place place, unsigned mask, std::uint64_t bits, unsigned operand,
                            int width);
 
+/// What a lane brings to a product of its warp, and where it takes the sums from: see multiply_tf32().
+struct TensorOperands {
+  const float* rows = nullptr;     ///< [4]
+  const float* columns = nullptr;  ///< [2]
+  float* sums = nullptr;           ///< [4]
+};
+
+/// A warp's 16x8 sums += 16x8 rows times 8x8 columns, all TF32 numbers, as PTX has it for `mma.sync.aligned.m16n8k8` of
+/// them: lane l has of rows l/4 and l/4 + 8 term l%4 and, behind both, term l%4 + 4; of column l/4 the same terms; of
+/// the sums of row l/4 columns 2(l%4) and 2(l%4) + 1, then the same of row l/4 + 8. Added in double precision and
+/// rounded once, where a GPU's own ways are not documented. Waits for all lanes. Ends the kernel where a factor is no
+/// TF32 number.
+void multiply_tf32(Place place, float (&sums)[4], const float (&rows)[4], const float (&columns)[2]);
+
+/// As PTX's `cvt.rna.tf32.f32`: the nearest number with an 11-bit significand, of two the one farther from zero.
+float round_to_tf32(float value);
+
 }  // namespace touchstone::emulation

@@ -238,6 +238,7 @@ struct cudaFuncAttributes {
   std::size_t localSizeBytes;
   int maxThreadsPerBlock;
   int numRegs;
+  int ptxVersion;
   int maxDynamicSharedSizeBytes;
 };
 

@@ -68,18 +68,19 @@ const ErrorText* find_text(cudaError_t error) {
 constexpr int cuda_version = 13000;
 
 void require_device(int device) {
-  if (device != 0) {
-    throw Defect{cudaErrorInvalidDevice, "there is one emulated device, number 0"};
+  if (device < 0 || static_cast<std::size_t>(device) >= limits::devices.size()) {
+    throw Defect{cudaErrorInvalidDevice, "the emulated devices are numbers 0 and 1"};
   }
 }
 
-cudaDeviceProp make_properties(std::size_t memory_bytes) {
+cudaDeviceProp make_properties(int device, std::size_t memory_bytes) {
+  const limits::Capability& capability = limits::devices[static_cast<std::size_t>(device)];
   cudaDeviceProp properties = {};
   std::strncpy(properties.name, "Touchstone emulated device", sizeof(properties.name) - 1);
   properties.totalGlobalMem = memory_bytes;
   properties.sharedMemPerBlock = limits::shared_bytes;
-  properties.sharedMemPerBlockOptin = limits::shared_bytes_optin;
-  properties.sharedMemPerMultiprocessor = limits::shared_bytes_optin;
+  properties.sharedMemPerBlockOptin = capability.shared_bytes_optin;
+  properties.sharedMemPerMultiprocessor = capability.multiprocessor_shared_bytes;
   properties.regsPerBlock = 65536;
   properties.warpSize = limits::warp_threads;
   properties.maxThreadsPerBlock = limits::block_threads;
@@ -89,13 +90,13 @@ cudaDeviceProp make_properties(std::size_t memory_bytes) {
   properties.maxGridSize[0] = limits::grid_x;
   properties.maxGridSize[1] = limits::grid_y;
   properties.maxGridSize[2] = limits::grid_z;
-  properties.maxThreadsPerMultiProcessor = limits::multiprocessor_threads;
-  properties.maxBlocksPerMultiProcessor = limits::multiprocessor_blocks;
+  properties.maxThreadsPerMultiProcessor = capability.multiprocessor_threads;
+  properties.maxBlocksPerMultiProcessor = capability.multiprocessor_blocks;
   properties.multiProcessorCount = limits::multiprocessors;
   properties.l2CacheSize = 4 << 20;
   properties.memoryBusWidth = 256;
-  properties.major = 7;
-  properties.minor = 5;
+  properties.major = capability.major;
+  properties.minor = capability.minor;
   properties.concurrentKernels = 1;
   properties.unifiedAddressing = 1;
   return properties;
@@ -153,24 +154,27 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = static_cast<int>(limits::devices.size());
   return cudaSuccess;
 }
 
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = Device::current();
   return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return Device::get().guarded([device] { require_device(device); });
+  return Device::get().guarded([device] {
+    require_device(device);
+    Device::make_current(device);
+  });
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   Device& emulated = Device::get();
   return emulated.guarded([&] {
     require_device(device);
-    *properties = make_properties(emulated.options.memory_bytes);
+    *properties = make_properties(device, emulated.options.memory_bytes);
   });
 }
 
@@ -178,7 +182,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   Device& emulated = Device::get();
   return emulated.guarded([&] {
     require_device(device);
-    *value = attribute_of(make_properties(emulated.options.memory_bytes), attribute);
+    *value = attribute_of(make_properties(device, emulated.options.memory_bytes), attribute);
   });
 }
 
@@ -210,12 +214,13 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   Device& device = Device::get();
   return device.guarded([&] {
     if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize) {
-      if (value < 0 || static_cast<std::size_t>(value) > limits::shared_bytes_optin) {
+      const std::size_t most = Device::capability().shared_bytes_optin;
+      if (value < 0 || static_cast<std::size_t>(value) > most) {
         throw Defect{cudaErrorInvalidValue, readable_name(kernel) + ": " + std::to_string(value) +
                                                 " bytes of shared memory asked for; at most " +
-                                                std::to_string(limits::shared_bytes_optin) + " are possible"};
+                                                std::to_string(most) + " are possible"};
       }
-      device.shared_limits[kernel] = static_cast<std::size_t>(value);
+      device.shared_limits[{Device::current(), kernel}] = static_cast<std::size_t>(value);
     }
   });
 }
@@ -225,9 +230,8 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   return device.guarded([&] {
     *attributes = {};
     attributes->maxThreadsPerBlock = limits::block_threads;
-    const auto asked = device.shared_limits.find(kernel);
-    attributes->maxDynamicSharedSizeBytes =
-        static_cast<int>(asked == device.shared_limits.end() ? limits::shared_bytes : asked->second);
+    attributes->ptxVersion = 10 * Device::capability().major + Device::capability().minor;
+    attributes->maxDynamicSharedSizeBytes = static_cast<int>(device.shared_limit(kernel));
   });
 }
 
@@ -243,7 +247,7 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
     if (block_size < 1) {
       throw Defect{cudaErrorInvalidValue, "occupancy of blocks of no threads"};
     }
-    *blocks = limits::resident_blocks(block_size, shared_bytes);
+    *blocks = Device::capability().resident_blocks(block_size, shared_bytes);
   });
 }
 

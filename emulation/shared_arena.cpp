@@ -22,7 +22,7 @@ constexpr std::size_t most_pieces = 128;
 
 SharedArena::SharedArena() {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  const std::size_t pieces = limits::shared_bytes_optin + (most_pieces + 1) * guard_bytes;
+  const std::size_t pieces = limits::devices.back().shared_bytes_optin + (most_pieces + 1) * guard_bytes;
   const std::size_t usable = (pieces + page - 1) / page * page;
   mapping_bytes_ = usable + 2 * page;
   void* const memory = mmap(nullptr, mapping_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

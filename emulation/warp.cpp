@@ -62,9 +62,13 @@ unsigned Warp::arrive(int lane, const Arrival& arrival) {
   meeting.arrived |= bit(lane);
   meeting.bits[index] = arrival.bits;
   meeting.sources[index] = arrival.source;
+  meeting.factors[index] = arrival.product;
   meeting.ballot |= arrival.predicate ? bit(lane) : 0;
   if (meeting.arrived != arrival.mask) {
     return 0;
+  }
+  if (arrival.product != nullptr) {
+    multiply(meeting.factors);
   }
   conclude(meeting);
   meetings_.erase(meetings_.begin() + (&meeting - meetings_.data()));

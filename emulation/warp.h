@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "emulation/kernel.h"
+#include "emulation/tensor_core.h"
 
 namespace touchstone::emulation {
 
@@ -21,6 +22,7 @@ class Warp {
     std::uint64_t bits = 0;  ///< what it offers
     int source = 0;          ///< the lane whose bits it wants
     bool predicate = false;  ///< its vote
+    const TensorOperands* product = nullptr;  ///< its share of a product of the warp
   };
   /// What a lane leaves with.
   struct Result {
@@ -50,6 +52,7 @@ class Warp {
     unsigned arrived = 0;
     std::array<std::uint64_t, 32> bits = {};
     std::array<int, 32> sources = {};
+    TensorFactors factors = {};
     unsigned ballot = 0;
   };
 

@@ -118,7 +118,12 @@ std::vector<CudaDevice> devices() {
 
 std::string built_architectures() { return TOUCHSTONE_CUDA_ARCHITECTURES; }
 
-std::string device_name(int index) { return emulated_build ? "emulated" : "cuda:" + std::to_string(index); }
+std::string device_name(int index) { 
+  if (!emulated_build) {
+    return "cuda:" + std::to_string(index);
+  }
+  return index == 0 ? "emulated" : "emulated:" + std::to_string(index);
+}
 
 void open_device(int index) {
   int count = 0;
@@ -128,7 +133,8 @@ void open_device(int index) {
   }
   if (index < 0 || index >= count) {
     throw Error("device " + device_name(index) + ": there " +
-                (count == 1 ? "is 1 GPU" : "are " + std::to_string(count) + " GPUs") + ", counted from cuda:0");
+                (count == 1 ? "is 1 GPU" : "are " + std::to_string(count) + " GPUs") + ", counted from " +
+                (emulated_build ? "emulated:0" : "cuda:0"));
   }
   const std::string start = starting_problem(start_device(index));
   if (!start.empty()) {

@@ -19,9 +19,10 @@ enum class MemoryStrategy : std::uint8_t {
 
 /// How a CUDA device (or its emulation) is used.
 struct CudaOptions {
-  int index = 0;      ///< which GPU, counted as CUDA counts them; the emulated device is one
+  int index = 0;      ///< which GPU, counted as CUDA counts them; emulated: 0 as of compute capability 7.5, 1 of 9.0
   bool graph = true;  ///< replay each step as a CUDA graph; false: launch operations one by one, each in an NVTX range
   bool tf32 = false;  ///< let dense layers round their factors to TF32
+  bool tensor_cores = true;  ///< let the fused step take convolutions by tensor cores, where the GPU's are fast enough
   MemoryStrategy memory = MemoryStrategy::arena;
   PathRequest path = PathRequest::automatic;
   bool persistent = true;  ///< let the fused step run many steps in one cooperative launch, where graphs may be used

@@ -11,6 +11,8 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 struct Divisor {
   int value;
   unsigned multiplier;  ///< m; 0 for 1, whose m has 33 bits
+
+  bool operator==(const Divisor&) const = default;
 };
 
 /// Of a positive number.

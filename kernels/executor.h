@@ -43,6 +43,10 @@ class CudaExecutor final : public Executor {
 
   [[nodiscard]] std::string device() const override;
   [[nodiscard]] ExecutionPath path() const override { return path_; }
+  [[nodiscard]] SumMethod sum_method(std::size_t index) const override {
+    const bool is_convolution = std::holds_alternative<Conv2dShape>(settings_.plan.operations[index].shape);
+    return path_.tensor_cores && is_convolution ? SumMethod::tensor_cores : SumMethod::plain;
+  }
   [[nodiscard]] bool may_be_lost() const override { return true; }
   [[nodiscard]] std::int64_t steps_per_report() const override;
   void mark_epoch(std::int64_t epoch) override;

@@ -30,6 +30,14 @@ void zero(const Buffer<T>& buffer, cudaStream_t stream) {
   check(cudaMemsetAsync(buffer.data(), 0, buffer.bytes(), stream), "cudaMemsetAsync");
 }
 
+// Whether a GPU's tensor cores take products of TF32 numbers so much faster than other units those of floats that three
+// of them pay: 8 times as many, where GPUs for displays have as many, or (below 8.0) none.
+bool has_fast_tensor_cores(int device) {
+  const int major = attribute(cudaDevAttrComputeCapabilityMajor, device);
+  const int minor = attribute(cudaDevAttrComputeCapabilityMinor, device);
+  return ((major == 8 && minor == 0) || major == 9 || major == 10) && kernels_use_tensor_cores();
+}
+
 // What the layers of a plan have to do, forward and backward, for `batch` samples.
 OperationCost step_cost(const ExecutionPlan& plan, const FusedStepShape& shape, std::int64_t batch) {
   OperationCost sum{.operation = "fused_gradients"};
@@ -90,7 +98,8 @@ PathChoice choose_path(const ExecutionPlan& plan, const CudaOptions& options) {
     return {.path = {.name = "layered", .detail = "as asked for"}};
   }
   const auto limit = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, options.index));
-  const FusedStepPlan fused = plan_fused_step(plan, limit);
+  const bool tensor_cores = options.tensor_cores && has_fast_tensor_cores(options.index);
+  const FusedStepPlan fused = plan_fused_step(plan, limit, tensor_cores);
   // Without room for the parameters each block would bring them through the caches for each sample, which operations
   // do once a mini-batch.
   const bool worth_while = fused.shape && fused.shape->residency != FusedResidency::none;
@@ -101,7 +110,9 @@ PathChoice choose_path(const ExecutionPlan& plan, const CudaOptions& options) {
         .fused = fused.shape,
         .cooperative_blocks = blocks,
         .fuses_blocks = true,
-        .path = {.name = "fused", .detail = (blocks > 0 ? "persistent, " : "two launches a step, ") + fused.reason}};
+        .path = {.name = "fused",
+                 .detail = (blocks > 0 ? "persistent, " : "two launches a step, ") + fused.reason,
+                 .tensor_cores = fused.shape->by_tensor_cores}};
   }
   return choose_operations(plan, options.path, fused.shape ? "a step would have " + fused.reason : fused.reason);
 }

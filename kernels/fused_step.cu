@@ -16,7 +16,10 @@
 
 #include "kernels/check.h"
 #include "kernels/fused_step.h"
+#include "kernels/fused_step_fixed.h"
+#include "kernels/fused_step_multiply_adds.h"
 #include "kernels/fused_step_sample.h"
+#include "kernels/fused_step_tensor_cores.h"
 #include "kernels/fused_step_update.h"
 #include "kernels/geometry.h"
 #include "kernels/grid_barrier.h"
@@ -33,8 +36,8 @@ struct Batch {
 
 // Parts blockIdx.x, + gridDim.x, ... of a mini-batch's gradient; part p is of the samples p, p + parts, ... `loaded`:
 // the first of them is in shared memory.
-template <class Kind>
-__device__ __forceinline__ void run_parts(SampleRunner<Kind>& runner, const FusedStepShape& shape,
+template <class Form>
+__device__ __forceinline__ void run_parts(SampleRunner<Form>& runner, const FusedStepShape& shape,
                                           const FusedStepTensors& tensors, const Batch& batch, float scale,
                                           bool loaded) {
   const int parts = fused_parts(batch.count);
@@ -54,54 +57,63 @@ __device__ __forceinline__ void run_parts(SampleRunner<Kind>& runner, const Fuse
 }
 
 // The first launch of a step. Block: some parts of the mini-batch.
-template <class Kind>
+template <class Form>
 __global__ void __launch_bounds__(fused_threads, 1)
-    gradients_kernel(const FusedStepShape shape, const FusedStepTensors tensors, int batch, float scale) {
-  SampleRunner<Kind> runner(shape, tensors);
-  runner.load_parameters();
-  run_parts(runner, shape, tensors, {tensors.cursor->sample, batch}, scale, false);
-  if (blockIdx.x == 0 && threadIdx.x == 0) {
-    tensors.cursor->step += 1;  // which no block of this launch reads
+    gradients_kernel(const FusedStepShape given, const FusedStepTensors tensors, int batch, float scale) {
+  if constexpr (Form::compiled) {
+    const FusedStepShape& shape = Form::shape_of(given);
+    SampleRunner<Form> runner(shape, tensors);
+    runner.load_parameters();
+    run_parts(runner, shape, tensors, {tensors.cursor->sample, batch}, scale, false);
+    if (blockIdx.x == 0 && threadIdx.x == 0) {
+      tensors.cursor->step += 1;  // which no block of this launch reads
+    }
   }
 }
 
 // Whole steps; needs a cooperative launch. Block: some parts of each mini-batch, then some of the parameters.
-template <class Kind>
+template <class Form>
 __global__ void __launch_bounds__(fused_threads, 1)
-    steps_kernel(const FusedStepShape shape, const FusedStepTensors tensors, std::int64_t samples, int batch_size,
+    steps_kernel(const FusedStepShape given, const FusedStepTensors tensors, std::int64_t samples, int batch_size,
                  FusedUpdate update, OptimizerConstants constants) {
-  SampleRunner<Kind> runner(shape, tensors);
-  GridBarrier barrier(tensors.barrier);
-  bool loaded = false;
-  std::int64_t step = 0;
-  for (std::int64_t first = 0; first < samples; first += batch_size) {
-    const Batch batch{first, static_cast<int>(min(samples - first, std::int64_t{batch_size}))};
-    runner.load_parameters();
-    run_parts(runner, shape, tensors, batch, 1.0F / static_cast<float>(batch.count), loaded);
-    barrier.arrive();
-    const std::int64_t next = first + batch_size + blockIdx.x;
-    loaded = next < samples;
-    if (loaded) {
-      runner.load(next);  // while other blocks are still at work
+  if constexpr (Form::compiled) {
+    const FusedStepShape& shape = Form::shape_of(given);
+    SampleRunner<Form> runner(shape, tensors);
+    GridBarrier barrier(tensors.barrier);
+    bool loaded = false;
+    std::int64_t step = 0;
+    for (std::int64_t first = 0; first < samples; first += batch_size) {
+      const Batch batch{first, static_cast<int>(min(samples - first, std::int64_t{batch_size}))};
+      runner.load_parameters();
+      run_parts(runner, shape, tensors, batch, 1.0F / static_cast<float>(batch.count), loaded);
+      barrier.arrive();
+      const std::int64_t next = first + batch_size + blockIdx.x;
+      loaded = next < samples;
+      if (loaded) {
+        runner.load(next);  // while other blocks are still at work
+      }
+      barrier.wait();  // all parts of the gradient are there
+      update_parameters(given, tensors, fused_parts(batch.count), update, constants, tensors.records[step]);
+      barrier.arrive();
+      barrier.wait();  // the parameters are those of the next step
+      ++step;
     }
-    barrier.wait();  // all parts of the gradient are there
-    update_parameters(shape, tensors, fused_parts(batch.count), update, constants, tensors.records[step]);
-    barrier.arrive();
-    barrier.wait();  // the parameters are those of the next step
-    ++step;
   }
 }
 
 // Block: samples blockIdx.x, + gridDim.x, ... of a run.
-template <class Kind>
+template <class Form>
 __global__ void __launch_bounds__(fused_threads, 1)
-    forward_kernel(const FusedStepShape shape, const FusedStepTensors tensors, std::int64_t samples) {
-  SampleRunner<Kind> runner(shape, tensors);
-  runner.load_parameters();
-  for (std::int64_t sample = blockIdx.x; sample < samples; sample += gridDim.x) {
-    runner.load(sample);
-    runner.forward();
-    runner.finish_sample(sample, 1.0F);
+    forward_kernel(const FusedStepShape given, const FusedStepTensors tensors, std::int64_t samples) {
+  if constexpr (Form::compiled) {
+    const FusedStepShape& shape = Form::shape_of(given);
+    SampleRunner<Form> runner(shape, tensors);
+    runner.load_parameters();
+    for (std::int64_t sample = blockIdx.x; sample < samples; sample += gridDim.x) {
+      runner.load(sample);
+      runner.forward();
+      runner.finish_sample(sample, 1.0F);
+    }
   }
 }
 
@@ -125,25 +137,31 @@ __global__ void __launch_bounds__(update_threads)
   }
 }
 
-// Calls `use` with the kind of kernel that a shape takes.
+// Calls `use` with the form of the kernels that a shape takes.
 template <class Use>
-auto with_kind(const FusedStepShape& shape, const Use& use) {
+auto with_form(const FusedStepShape& shape, const Use& use) {
   const auto all_are = [&shape](int kernel, int pool) {
     return std::all_of(
         shape.block.begin(), shape.block.begin() + shape.blocks,
         [kernel, pool](const FusedBlock& block) { return block.kernel == kernel && block.pool == pool; });
   };
+  if (shape.by_tensor_cores) {
+    if (shape == seed_shape()) {
+      return use(SeedByTensorCores());
+    }
+    return shape.block[0].kernel == 5 ? use(ByTensorCores<5, 0>()) : use(ByTensorCores<3, 0>());
+  }
   const bool all_resident = shape.residency == FusedResidency::both;
   if (all_resident && all_are(5, 2)) {
-    return use(OneKind<5, 2, true>());
+    return use(ByMultiplyAdds<OneKind<5, 2, true>>());
   }
   if (all_resident && all_are(3, 2)) {
-    return use(OneKind<3, 2, true>());
+    return use(ByMultiplyAdds<OneKind<3, 2, true>>());
   }
   if (shape.residency == FusedResidency::packed && all_are(5, 2)) {
-    return use(OneKind<5, 2, false>());
+    return use(ByMultiplyAdds<OneKind<5, 2, false>>());
   }
-  return use(AnyKind());
+  return use(ByMultiplyAdds<AnyKind>());
 }
 
 }  // namespace
@@ -160,6 +178,12 @@ FusedUpdate fused_update(OptimizerKind kind) {
   return FusedUpdate::store;
 }
 
+bool kernels_use_tensor_cores() {
+  cudaFuncAttributes attributes;
+  check(cudaFuncGetAttributes(&attributes, gradients_kernel<SeedByTensorCores>), "cudaFuncGetAttributes");
+  return attributes.ptxVersion >= 80;
+}
+
 void pack_parameters(const FusedStepShape& shape, const FusedStepTensors& tensors, cudaStream_t stream) {
   launch(pack_kernel, dim3(grid_size(divide_up(shape.parameter_floats, update_threads))), dim3(update_threads), 0,
          stream, shape, tensors);
@@ -168,8 +192,8 @@ void pack_parameters(const FusedStepShape& shape, const FusedStepTensors& tensor
 void fused_gradients(const FusedStepShape& shape, const FusedStepTensors& tensors, std::int64_t batch, float scale,
                      cudaStream_t stream) {
   const int samples = narrow(batch, "the batch size");
-  with_kind(shape, [&](auto kind) {
-    launch(gradients_kernel<decltype(kind)>, dim3(grid_size(fused_parts(samples))), dim3(fused_threads),
+  with_form(shape, [&](auto form) {
+    launch(gradients_kernel<decltype(form)>, dim3(grid_size(fused_parts(samples))), dim3(fused_threads),
            shape.shared_bytes(), stream, shape, tensors, samples, scale);
   });
 }
@@ -186,8 +210,8 @@ int fused_cooperative_blocks(const FusedStepShape& shape, int device) {
   int multiprocessors = 0;
   check(cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, device), "cudaDeviceGetAttribute");
   check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
-  const int resident = with_kind(shape, [&](auto kind) {
-    return resident_blocks(steps_kernel<decltype(kind)>, fused_threads, shape.shared_bytes());
+  const int resident = with_form(shape, [&](auto form) {
+    return resident_blocks(steps_kernel<decltype(form)>, fused_threads, shape.shared_bytes());
   });
   return cooperative == 0 ? 0 : resident * multiprocessors;
 }
@@ -196,8 +220,8 @@ void fused_steps(const FusedStepShape& shape, const FusedStepTensors& tensors, s
                  FusedUpdate update, const OptimizerSettings& settings, int blocks, cudaStream_t stream) {
   const int batch_size = narrow(batch, "the batch size");
   const int grid = std::min(blocks, fused_parts(batch_size));
-  with_kind(shape, [&](auto kind) {
-    launch_cooperative(steps_kernel<decltype(kind)>, dim3(grid_size(grid)), dim3(fused_threads), shape.shared_bytes(),
+  with_form(shape, [&](auto form) {
+    launch_cooperative(steps_kernel<decltype(form)>, dim3(grid_size(grid)), dim3(fused_threads), shape.shared_bytes(),
                        stream, shape, tensors, samples, batch_size, update, optimizer_constants(settings));
   });
 }
@@ -207,8 +231,8 @@ void fused_forward(const FusedStepShape& shape, const FusedStepTensors& tensors,
   if (samples == 0) {
     return;
   }
-  with_kind(shape, [&](auto kind) {
-    launch(forward_kernel<decltype(kind)>, dim3(grid_size(std::min(samples, blocks))), dim3(fused_threads),
+  with_form(shape, [&](auto form) {
+    launch(forward_kernel<decltype(form)>, dim3(grid_size(std::min(samples, blocks))), dim3(fused_threads),
            shape.shared_bytes(), stream, shape, tensors, samples);
   });
 }

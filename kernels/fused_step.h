@@ -35,6 +35,10 @@ struct FusedStepTensors {
 enum class FusedUpdate : std::uint8_t { store, sgd, adam, adamw };
 [[nodiscard]] FusedUpdate fused_update(OptimizerKind kind);
 
+/// Whether the kernels that run on the current device were compiled for one with tensor cores for TF32. Those of an older
+/// one do not have the form for them.
+[[nodiscard]] bool kernels_use_tensor_cores();
+
 /// Lays the parameters out as the kernels read them, whenever others have written them. Whatever lies between them in
 /// `packed` is to hold zeros.
 void pack_parameters(const FusedStepShape& shape, const FusedStepTensors& tensors, cudaStream_t stream);

@@ -14,11 +14,12 @@
 /// The stages of the fused step from the loss back to the parameters; as kernels/fused_step_forward.h.
 namespace touchstone::TOUCHSTONE_BACKEND {
 
-/// The dense layer's gradients, and the deltas of the block before it. Thread: a feature, of all classes; the threads
-/// that have none begin with the weights.
-__device__ __forceinline__ void dense_backward(const FusedStepShape& shape, const FusedWorkspace& work,
-                                               const PartialGradient& gradient) {
-  const FusedBlock& last = shape.block[static_cast<std::size_t>(shape.blocks) - 1];
+/// The dense layer's gradients, and the deltas of the block before it: calls `store_delta` with each filter, window and
+/// its delta. Thread: a feature, of all classes; the threads that have none begin with the weights.
+template <class StoreDelta>
+__device__ __forceinline__ void dense_backward(const FusedStepShape& shape, const FusedBlock& last,
+                                               const FusedWorkspace& work, const PartialGradient& gradient,
+                                               const StoreDelta& store_delta) {
   const int windows = last.windows();
   for (int i = thread_index(); i < shape.features; i += fused_threads) {
     float sum = 0.0F;
@@ -27,8 +28,7 @@ __device__ __forceinline__ void dense_backward(const FusedStepShape& shape, cons
     }
     const int filter = i / last.by_windows;
     const int window = i - filter * windows;
-    work.deltas[last.deltas_at + window * last.delta_pitch + filter] =
-        sigmoid_gradient(sum, work.activations[shape.features_at + i]);
+    store_delta(filter, window, sigmoid_gradient(sum, work.activations[shape.features_at + i]));
   }
   for (int i = thread_index_from(shape.features); i < shape.features; i += fused_threads) {
     const float feature = work.activations[shape.features_at + i];
@@ -107,16 +107,17 @@ __device__ __forceinline__ void block_backward_filters(const FusedBlock& block, 
   return make_float4(values.x, count > 1 ? values.y : 0.0F, count > 2 ? values.z : 0.0F, count > 3 ? values.w : 0.0F);
 }
 
-/// Adds what block_backward_filters() has put into the scratch, if it has. Thread: four neighbouring parameters.
+/// Adds what block_backward_filters() has put into the scratch, if it has. Thread, counted from the given one on: four
+/// neighbouring parameters.
 __device__ __forceinline__ void add_filters(const FusedBlock& block, const FusedWorkspace& work,
-                                            const PartialGradient& gradient) {
+                                            const PartialGradient& gradient, int first_thread) {
   constexpr int vector = 4;
   if (block.filter_parts_at < 0) {
     return;
   }
   const int weights = block.weights_count();
   const int bias_at = block.bias_part_at();
-  for (int item = vector * thread_index(); item < block.filter_part_floats(); item += vector * fused_threads) {
+  for (int item = vector * thread_index_from(first_thread); item < block.filter_part_floats(); item += vector * fused_threads) {
     const float* parts = work.scratch + block.filter_parts_at + item;
     float4 sum = load4(parts);
 #pragma unroll 8

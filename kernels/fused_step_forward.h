@@ -94,21 +94,31 @@ __device__ __forceinline__ void add_channel(const float* image, int pitch, const
   }
 }
 
+/// The largest pre-activation of a window, and which of them it is.
+struct PooledWindow {
+  float largest;
+  int argmax;
+};
+
+/// Pools a window. `sums`: its pre-activations without bias.
+template <int POSITIONS>
+[[nodiscard]] __device__ __forceinline__ PooledWindow pool_window(const float (&sums)[POSITIONS], float bias) {
+  PooledWindow pooled{sums[0] + bias, 0};
+#pragma unroll
+  for (int position = 1; position < POSITIONS; ++position) {
+    const float value = sums[position] + bias;
+    if (value > pooled.largest) {
+      pooled = {value, position};
+    }
+  }
+  return pooled;
+}
+
 /// Pools a window of one filter and applies the sigmoid. `sums`: its pre-activations without bias.
 template <int POOL>
 __device__ __forceinline__ void finish_window(const FusedBlock& block, const FusedWorkspace& work, int filter,
                                               int window, const float (&sums)[POOL * POOL]) {
-  const float bias = work.packed[block.bias_at + filter];
-  float largest = sums[0] + bias;
-  int argmax = 0;
-#pragma unroll
-  for (int position = 1; position < POOL * POOL; ++position) {
-    const float value = sums[position] + bias;
-    if (value > largest) {
-      largest = value;
-      argmax = position;
-    }
-  }
+  const auto [largest, argmax] = pool_window(sums, work.packed[block.bias_at + filter]);
   const int i = window / block.by_out_w;
   const int j = window - i * block.out_w;
   work.activations[block.output_at + filter * block.out_plane + i * block.out_pitch + j] = sigmoid_value(largest);

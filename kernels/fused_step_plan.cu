@@ -6,7 +6,9 @@
 #include <array>
 #include <variant>
 
+#include "kernels/fused_step_places.h"
 #include "kernels/fused_step_plan.h"
+#include "kernels/fused_step_tensor_plan.h"
 #include "kernels/geometry.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -77,39 +79,15 @@ std::string form_problem(const ExecutionPlan& plan) {
   return "";
 }
 
-FusedBlock make_block(const Operation& operation, int pool) {
+FusedBlock make_block(const Operation& operation, const MaxpoolShape& maxpool) {
   const Conv2dShape& conv2d = std::get<Conv2dShape>(operation.shape);
-  FusedBlock block{};
-  block.channels = static_cast<int>(conv2d.channels);
-  block.height = static_cast<int>(conv2d.height);
-  block.width = static_cast<int>(conv2d.width);
-  block.filters = static_cast<int>(conv2d.filters);
-  block.kernel = static_cast<int>(conv2d.kernel_h);
-  block.pool = pool;
-  block.out_h = static_cast<int>(conv2d.out_h()) / pool;
-  block.out_w = static_cast<int>(conv2d.out_w()) / pool;
-  // An odd number of vectors, so that eight lanes with neighbouring taps or windows store to all banks.
-  block.padded_filters = vector_floats * (divide_up(block.filters, vector_floats) | 1);
-  block.padded_channels = round_up(block.channels, vector_floats);
-  block.delta_pitch = round_up(block.filters, vector_floats);
+  FusedBlock block = make_fused_block(static_cast<int>(conv2d.channels), static_cast<int>(conv2d.height),
+                                      static_cast<int>(conv2d.width), static_cast<int>(conv2d.filters),
+                                      static_cast<int>(conv2d.kernel_h), static_cast<int>(maxpool.kernel_h));
   block.weights = static_cast<int>(operation.parameters.weights);
   block.bias = static_cast<int>(operation.parameters.bias);
   return block;
 }
-
-// Takes pieces of a tensor one after another, each at a multiple of 16 bytes.
-class Places {
- public:
-  int take(int floats) {
-    const int place = floats_;
-    floats_ += round_up(floats, vector_floats);
-    return place;
-  }
-  [[nodiscard]] int floats() const { return floats_; }
-
- private:
-  int floats_ = 0;
-};
 
 void place_activations(FusedStepShape& shape) {
   Places places;
@@ -141,6 +119,7 @@ void place_activations(FusedStepShape& shape) {
     block.deltas_at = deltas.take(block.windows() * block.delta_pitch);
   }
   shape.delta_floats = deltas.floats();
+  shape.offsets = deltas.floats();
 }
 
 void place_parameters(FusedStepShape& shape) {
@@ -207,13 +186,6 @@ int plan_filters(FusedBlock& block, bool first, int place, int end) {
 }
 
 void set_divisors(FusedBlock& block) {
-  block.by_height = make_divisor(block.height);
-  block.by_width = make_divisor(block.width);
-  block.by_kernel = make_divisor(block.kernel);
-  block.by_taps = make_divisor(block.taps());
-  block.by_out_w = make_divisor(block.out_w);
-  block.by_windows = make_divisor(block.windows());
-  block.by_filters = make_divisor(block.filters);
   block.by_filter_groups = make_divisor(divide_up(block.filters, fused_thread_filters(block.pool)));
   block.by_planes = make_divisor(block.filters * block.channels);
   block.by_channel_vectors = make_divisor(block.padded_channels / vector_floats);
@@ -248,8 +220,7 @@ FusedStepShape make_shape(const ExecutionPlan& plan) {
   for (int i = 0; i < shape.blocks; ++i) {
     const std::size_t operation = 3 * static_cast<std::size_t>(i);
     const auto& maxpool = std::get<MaxpoolShape>(plan.operations[operation + 1].shape);
-    shape.block[static_cast<std::size_t>(i)] =
-        make_block(plan.operations[operation], static_cast<int>(maxpool.kernel_h));
+    shape.block[static_cast<std::size_t>(i)] = make_block(plan.operations[operation], maxpool);
   }
   const Operation& last = plan.operations.back();
   shape.image_size = static_cast<int>(plan.input_count);
@@ -258,8 +229,6 @@ FusedStepShape make_shape(const ExecutionPlan& plan) {
   shape.dense_weights = static_cast<int>(last.parameters.weights);
   shape.dense_bias = static_cast<int>(last.parameters.bias);
   shape.parameter_floats = static_cast<int>(plan.parameter_floats);
-  place_activations(shape);
-  place_parameters(shape);
   return shape;
 }
 
@@ -282,16 +251,25 @@ std::string describe(const FusedStepShape& shape, std::size_t shared_limit) {
   const std::size_t parameters = static_cast<std::size_t>(shape.resident_floats()) * sizeof(float);
   const std::string text = parameters > 0 ? kilobytes(parameters) + " of parameters and " : "";
   return text + kilobytes(shape.shared_bytes() - parameters) + " for a sample in " + kilobytes(shared_limit) +
-         " of shared memory" + (parameters > 0 ? "" : ", parameters through the caches");
+         " of shared memory" + (parameters > 0 ? "" : ", parameters through the caches") +
+         (shape.by_tensor_cores ? ", convolutions by tensor cores" : "");
 }
 
 }  // namespace
 
-FusedStepPlan plan_fused_step(const ExecutionPlan& plan, std::size_t shared_limit) {
+FusedStepPlan plan_fused_step(const ExecutionPlan& plan, std::size_t shared_limit, bool tensor_cores) {
   if (std::string problem = form_problem(plan); !problem.empty()) {
     return {.shape = std::nullopt, .reason = std::move(problem)};
   }
-  const FusedStepShape shape = make_shape(plan);
+  FusedStepShape shape = make_shape(plan);
+  if (tensor_cores) {
+    const std::optional<FusedStepShape> for_tensor_cores = plan_tensor_step(shape);
+    if (for_tensor_cores && for_tensor_cores->shared_bytes() <= shared_limit) {
+      return {.shape = for_tensor_cores, .reason = describe(*for_tensor_cores, shared_limit)};
+    }
+  }
+  place_activations(shape);
+  place_parameters(shape);
   const int wanted = wanted_scratch(shape);
   for (const FusedResidency residency : {FusedResidency::both, FusedResidency::packed, FusedResidency::none}) {
     const FusedStepShape candidate = with_residency(shape, residency, shared_limit);

@@ -19,7 +19,8 @@ struct FusedStepPlan {
   std::string reason;
 };
 
-/// The plan for a device whose blocks may have `shared_limit` bytes of shared memory.
-[[nodiscard]] FusedStepPlan plan_fused_step(const ExecutionPlan& plan, std::size_t shared_limit);
+/// The plan for a device whose blocks may have `shared_limit` bytes of shared memory; with `tensor_cores` for these, if
+/// the network has the form for them and fits.
+[[nodiscard]] FusedStepPlan plan_fused_step(const ExecutionPlan& plan, std::size_t shared_limit, bool tensor_cores);
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -6,6 +6,7 @@
 #include "kernels/fused_step_shape.h"
 #include "kernels/optimizer_rule.h"
 #include "kernels/row_lanes.h"
+#include "kernels/tensor_core.h"
 #include "kernels/vector_access.h"
 
 /// The end of the fused step: the parts of the gradient are added in a fixed order, and the parameters updated.
@@ -17,6 +18,18 @@ inline constexpr int update_threads = 128;
 inline constexpr int update_warp_columns = 8;
 inline constexpr int update_part_lanes = warp_size / 2;
 
+/// Writes a weight of a block to where tensor cores take it from.
+__device__ __forceinline__ void pack_tensor_weight(const FusedStepShape& shape, const FusedBlock& block, float* packed,
+                                                   int filter, int term, float value) {
+  const int channel = term / block.by_taps;
+  const bool is_first = block.weights == shape.block[0].weights;
+  const int place = is_first ? block.first_filter_place(filter, term)
+                             : block.filter_place(filter, channel, term - channel * block.taps());
+  const SplitFloat parts = split(value);
+  packed[block.filters_at + place] = parts.high;
+  packed[block.filters_at + place + (is_first ? FusedBlock::first_filter_low : FusedBlock::filter_low)] = parts.low;
+}
+
 /// Writes parameter `i` of the flat vector to its places among the packed ones; the gaps between tensors have none.
 __device__ __forceinline__ void pack_parameter(const FusedStepShape& shape, float* packed, int i, float value) {
   for (int b = 0; b < shape.blocks; ++b) {
@@ -26,6 +39,10 @@ __device__ __forceinline__ void pack_parameter(const FusedStepShape& shape, floa
       const int sums = block.channels * block.taps();
       const int filter = weight / sums;
       const int of_filter = weight - filter * sums;
+      if (shape.by_tensor_cores) {
+        pack_tensor_weight(shape, block, packed, filter, of_filter, value);
+        return;
+      }
       packed[block.filters_at + of_filter * block.padded_filters + filter] = value;
       if (block.data_filters_at >= 0) {
         const int channel = of_filter / block.by_taps;

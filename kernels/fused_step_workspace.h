@@ -6,7 +6,6 @@
 #include "kernels/backend.h"
 #include "kernels/fused_step.h"
 #include "kernels/fused_step_shape.h"
-#include "kernels/pixel_value.h"
 #include "kernels/vector_access.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -47,36 +46,6 @@ struct PartialGradient {
 /// begins with the threads that the first has left.
 [[nodiscard]] __device__ __forceinline__ int thread_index_from(int first) {
   return static_cast<int>((threadIdx.x - static_cast<unsigned>(first)) % fused_threads);
-}
-
-/// A sample's pixels, normalised, and its label.
-__device__ __forceinline__ void load_sample(const FusedStepShape& shape, const FusedWorkspace& work,
-                                            const FusedStepTensors& tensors, std::int64_t index) {
-  const FusedBlock& first = shape.block[0];
-  const std::uint8_t* source = tensors.pixels + index * shape.image_size;
-  float* image = work.activations + first.input_at;
-  if (thread_index() == 0) {
-    *work.label = tensors.labels[index];
-  }
-  constexpr int vector_pixels = 4;
-  if (first.width % vector_pixels == 0) {
-    for (int i = thread_index() * vector_pixels; i < shape.image_size; i += fused_threads * vector_pixels) {
-      const float4 values = pixel_values(tensors.scale, load_vector<uchar4>(source + i));
-      const int row = i / first.by_width;  // of all channels
-      const int channel = row / first.by_height;
-      float* target =
-          image + channel * first.plane + (row - channel * first.height) * first.pitch + i - row * first.width;
-      store_vector(target, make_float2(values.x, values.y));
-      store_vector(target + 2, make_float2(values.z, values.w));
-    }
-    return;
-  }
-  for (int i = thread_index(); i < shape.image_size; i += fused_threads) {
-    const int row = i / first.by_width;
-    const int channel = row / first.by_height;
-    image[channel * first.plane + (row - channel * first.height) * first.pitch + i - row * first.width] =
-        pixel_value(tensors.scale, source[i]);
-  }
 }
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -302,16 +302,58 @@ TEST_F(RuntimeTest, RowsAreCopiedWithTheirPitch) {
   EXPECT_EQ(host, (std::vector<int>{1, 2, 4, 5}));
 }
 
-TEST_F(RuntimeTest, PropertiesDescribeTheSmallestDeviceSupported) {
+TEST_F(RuntimeTest, PropertiesDescribeTheDevices) {
   cudaDeviceProp properties = {};
   check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
   EXPECT_EQ(properties.major * 10 + properties.minor, 75);
   EXPECT_EQ(properties.sharedMemPerBlockOptin, 65536U);
   EXPECT_EQ(properties.maxGridSize[1], 65535);
-  EXPECT_EQ(cudaSetDevice(1), cudaErrorInvalidDevice);
   int blocks = 0;
   check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, add, 256, 20000), "cudaOccupancy");
   EXPECT_EQ(blocks, 3);
+  int count = 0;
+  check(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
+  EXPECT_EQ(count, 2);
+  EXPECT_EQ(cudaSetDevice(2), cudaErrorInvalidDevice);
+  check(cudaGetDeviceProperties(&properties, 1), "cudaGetDeviceProperties");
+  EXPECT_EQ(properties.major * 10 + properties.minor, 90);
+  EXPECT_EQ(properties.sharedMemPerBlockOptin, 232448U);
+}
+
+TEST_F(RuntimeTest, ADeviceIsCurrentForItsThread) {
+  const auto current = [] {
+    int device = -1;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    return device;
+  };
+  check(cudaSetDevice(1), "cudaSetDevice");
+  EXPECT_EQ(current(), 1);
+  int blocks = 0;
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, add, 256, 20000), "cudaOccupancy");
+  EXPECT_EQ(blocks, 8);
+  int of_other = -1;
+  std::thread([&] { of_other = current(); }).join();
+  EXPECT_EQ(of_other, 0);
+  check(cudaSetDevice(0), "cudaSetDevice");
+}
+
+TEST_F(RuntimeTest, SharedMemoryIsAskedForDeviceByDevice) {
+  constexpr int most_of_second = 232448;
+  const auto ask = [](int bytes) {
+    return cudaFuncSetAttribute(reinterpret_cast<const void*>(&add), cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  };
+  const auto limit = [] {
+    cudaFuncAttributes attributes;
+    check(cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(&add)), "cudaFuncGetAttributes");
+    return attributes.maxDynamicSharedSizeBytes;
+  };
+  EXPECT_EQ(ask(most_of_second), cudaErrorInvalidValue);
+  check(cudaSetDevice(1), "cudaSetDevice");
+  EXPECT_EQ(ask(most_of_second), cudaSuccess);
+  EXPECT_EQ(limit(), most_of_second);
+  EXPECT_EQ(ask(most_of_second + 1), cudaErrorInvalidValue);
+  check(cudaSetDevice(0), "cudaSetDevice");
+  EXPECT_EQ(limit(), 49152);
 }
 
 TEST_F(RuntimeTest, ErrorsHaveNamesAndTexts) {

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/divisor.h"
+#include "kernels/fused_step_fixed.h"
 #include "kernels/fused_step_plan.h"
 #include "kernels_executor_inputs.h"
 #include "kernels_support.h"
@@ -42,6 +43,10 @@ struct Form {
   ImageShape image;
   std::vector<BlockForm> blocks;
   std::int64_t classes = 4;
+  bool tensor_cores = false;  ///< they can take it, on the second emulated device and on GPUs that have fast ones
+
+  /// The device that it is tested on.
+  [[nodiscard]] int device() const { return backend::emulated_build && tensor_cores ? 1 : 0; }
 
   [[nodiscard]] ExecutionPlan plan() const {
     PlanBuilder builder(image.count());
@@ -80,6 +85,17 @@ const std::vector<Form>& forms() {
       {"parameters once in the emulated device's shared memory", {1, 28, 28}, {{8, 5, 2}, {16, 5, 2}}, 10},
       {"parameters through its caches", {1, 16, 16}, {{32, 3, 2}, {40, 3, 2}}},
       {"many classes", {1, 8, 9}, {{3, 3, 2}}, 37},
+      {"3x3, by tensor cores", {1, 12, 14}, {{8, 3, 2}, {16, 3, 2}}, 4, true},
+      {"seed, by tensor cores", {1, 28, 28}, {{8, 5, 2}, {16, 5, 2}}, 10, true},
+      {"a row of windows of odd length, by tensor cores", {1, 11, 15}, {{16, 3, 2}}, 4, true},
+      {"three blocks of 3x3, by tensor cores", {1, 26, 30}, {{8, 3, 2}, {16, 3, 2}, {16, 3, 2}}, 5, true},
+      {"three channels, 5x5, by tensor cores", {3, 18, 20}, {{16, 5, 2}, {16, 5, 2}}, 4, true},
+      {"more filters, by tensor cores", {1, 10, 13}, {{8, 3, 2}, {32, 3, 2}}, 4, true},
+      {"more pixels than a tile, and windows than a chunk, by tensor cores",
+       {1, 34, 19},
+       {{8, 3, 2}, {16, 3, 2}},
+       3,
+       true},
   };
   return all;
 }
@@ -102,7 +118,8 @@ void prepare(Executor& executor, const Form& form, const ExecutorSettings& setti
 constexpr CudaOptions fused_options = {.path = PathRequest::fused};
 
 std::unique_ptr<Executor> prepared(const Form& form, const ExecutorSettings& settings,
-                                   const CudaOptions& options = fused_options) {
+                                   CudaOptions options = fused_options) {
+  options.index = form.device();
   std::unique_ptr<Executor> executor = backend::make_executor(settings, options);
   prepare(*executor, form, settings);
   return executor;
@@ -131,6 +148,9 @@ TEST_F(FusedStepTest, GradientsAreThoseOfTheReferenceForEachForm) {
     const ExecutorSettings settings = settings_of(form);
     const std::unique_ptr<Executor> executor = prepared(form, settings);
     EXPECT_EQ(executor->path().name, "fused");
+    if (backend::emulated_build) {
+      EXPECT_EQ(executor->path().tensor_cores, form.tensor_cores);
+    }
     const std::vector<std::uint32_t> samples = sample_order(19);  // more than a batch
     const std::vector<double> expected = prepared_reference(form, settings)->gradients(samples);
     const std::vector<double> gradients = executor->gradients(samples);
@@ -169,8 +189,20 @@ TEST_F(FusedStepTest, LogitsAndEvaluationAreThoseOfTheReferenceForEachForm) {
   }
 }
 
-TEST_F(FusedStepTest, TrainsAsTheReferenceWithEachOptimizerAndBatchSize) {
-  const Form& form = forms().front();
+/// The first form that tensor cores can take, or that they cannot.
+const Form& first_form(bool tensor_cores) {
+  return *std::find_if(forms().begin(), forms().end(),
+                       [&](const Form& form) { return form.tensor_cores == tensor_cores; });
+}
+
+/// What holds for both ways of taking products.
+class EitherFusedStepTest : public KernelTest, public ::testing::WithParamInterface<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(Products, EitherFusedStepTest, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "TensorCores" : "MultiplyAdds"; });
+
+TEST_P(EitherFusedStepTest, TrainsAsTheReferenceWithEachOptimizerAndBatchSize) {
+  const Form& form = first_form(GetParam());
   for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
     for (const std::int64_t batch_size : {1, 7, 30}) {
       SCOPED_TRACE(std::string(to_string(kind)) + ", batches of " + std::to_string(batch_size));
@@ -205,9 +237,9 @@ TEST_F(FusedStepTest, TrainsNearlyAsTheLayeredPath) {
   }
 }
 
-TEST_F(FusedStepTest, OneLaunchGraphsAndSingleLaunchesGiveTheSameBits) {
+TEST_P(EitherFusedStepTest, OneLaunchGraphsAndSingleLaunchesGiveTheSameBits) {
   for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam}) {
-    const Form& form = forms()[1];
+    const Form& form = GetParam() ? first_form(true) : forms()[1];
     const ExecutorSettings settings = settings_of(form, kind, 3);
     const auto outcome = [&](CudaOptions options) {
       options.path = PathRequest::fused;
@@ -226,8 +258,8 @@ TEST_F(FusedStepTest, OneLaunchGraphsAndSingleLaunchesGiveTheSameBits) {
   }
 }
 
-TEST_F(FusedStepTest, MoreSamplesThanPartsAndThanBlocks) {
-  const Form& form = forms()[4];
+TEST_P(EitherFusedStepTest, MoreSamplesThanPartsAndThanBlocks) {
+  const Form& form = GetParam() ? forms()[15] : forms()[4];
   const ExecutorSettings settings = settings_of(form, OptimizerKind::sgd, most_samples);
   const std::vector<std::uint32_t> samples = sample_order(most_samples);
   const std::vector<double> expected = prepared_reference(form, settings)->gradients(samples);
@@ -240,8 +272,8 @@ TEST_F(FusedStepTest, MoreSamplesThanPartsAndThanBlocks) {
   EXPECT_EQ(executor->state().parameters, launches->state().parameters);
 }
 
-TEST_F(FusedStepTest, OneCallGivesTheSameBitsAsACallAStep) {
-  const Form& form = forms().front();
+TEST_P(EitherFusedStepTest, OneCallGivesTheSameBitsAsACallAStep) {
+  const Form& form = first_form(GetParam());
   const ExecutorSettings settings = settings_of(form, OptimizerKind::adam);
   const std::unique_ptr<Executor> whole = prepared(form, settings);
   const std::unique_ptr<Executor> stepwise = prepared(form, settings);
@@ -278,10 +310,36 @@ TEST_F(FusedStepTest, TrainingOverNothingChangesNothing) {
   EXPECT_EQ(executor->state().parameters, random_state(settings, 19).parameters);
 }
 
+/// Shared memory of a block of an H100.
+constexpr std::size_t hopper = 232448;
+
+TEST_F(FusedStepTest, TensorCoresTakeWhatHasTheirFormAndFits) {
+  const auto plan = [](const Form& form, std::size_t limit = hopper) {
+    return backend::plan_fused_step(form.plan(), limit, true);
+  };
+  const Form& seed = forms()[14];
+  ASSERT_TRUE(plan(seed).shape.has_value());
+  EXPECT_TRUE(plan(seed).shape->by_tensor_cores);
+  EXPECT_TRUE(*plan(seed).shape == backend::seed_shape()) << "the kernels compiled for seed are not those for its plan";
+  EXPECT_EQ(plan(seed).shape->shared_bytes(), 194960);
+  EXPECT_THAT(plan(seed).reason, HasSubstr("by tensor cores"));
+  EXPECT_FALSE(plan(seed, 166912).shape->by_tensor_cores) << "there is no room for it";
+  EXPECT_FALSE(backend::plan_fused_step(seed.plan(), hopper, false).shape->by_tensor_cores);
+  for (const Form& form : {Form{"seven filters", {1, 16, 16}, {{7, 3, 2}}}, Form{"windows of 3x3", {1, 16, 16}, {{8, 3, 3}}},
+                           Form{"7x7", {1, 16, 16}, {{8, 7, 2}}},
+                           Form{"eight filters behind the first block", {1, 16, 16}, {{8, 3, 2}, {8, 3, 2}}},
+                           Form{"mixed kernels", {1, 20, 20}, {{8, 5, 2}, {16, 3, 2}}}}) {
+    ASSERT_TRUE(plan(form).shape.has_value()) << form.name;
+    EXPECT_FALSE(plan(form).shape->by_tensor_cores) << form.name;
+  }
+  CudaOptions without{.index = seed.device(), .tensor_cores = false};
+  EXPECT_FALSE(backend::execution_path(seed.plan(), without).tensor_cores);
+}
+
 TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {
   const ExecutionPlan seed = Form{"seed", {1, 28, 28}, {{8, 5, 2}, {16, 5, 2}}, 10}.plan();
   const ExecutionPlan four_times = Form{"wide", {1, 28, 28}, {{32, 5, 2}, {64, 5, 2}}, 10}.plan();
-  const backend::FusedStepPlan large = backend::plan_fused_step(seed, 232448);
+  const backend::FusedStepPlan large = backend::plan_fused_step(seed, 232448, false);
   ASSERT_TRUE(large.shape.has_value());
   EXPECT_EQ(large.shape->residency, backend::FusedResidency::both);
   EXPECT_EQ(large.shape->block[1].forward_splits, 8);
@@ -296,22 +354,22 @@ TEST_F(FusedStepTest, TheShapeIsWhatFitsIntoSharedMemory) {
                                      {101376, 98032},
                                      {65536, 64016},
                                      {49152, 46800}}) {
-    const backend::FusedStepPlan plan = backend::plan_fused_step(seed, limit);
+    const backend::FusedStepPlan plan = backend::plan_fused_step(seed, limit, false);
     ASSERT_TRUE(plan.shape.has_value()) << limit << ": " << plan.reason;
     EXPECT_EQ(plan.shape->shared_bytes(), bytes);
   }
-  const backend::FusedStepPlan turing = backend::plan_fused_step(seed, 65536);
+  const backend::FusedStepPlan turing = backend::plan_fused_step(seed, 65536, false);
   EXPECT_EQ(turing.shape->residency, backend::FusedResidency::packed);
   EXPECT_EQ(turing.shape->block[1].filter_parts_at, -1);  // to the gradient at once: the first block needs the room
   EXPECT_GE(turing.shape->block[0].filter_splits, 16);
-  const backend::FusedStepPlan ada = backend::plan_fused_step(seed, 101376);
+  const backend::FusedStepPlan ada = backend::plan_fused_step(seed, 101376, false);
   EXPECT_EQ(ada.shape->residency, backend::FusedResidency::both);
   EXPECT_GE(ada.shape->block[1].filter_parts_at, 0);
   EXPECT_EQ(backend::execution_path(seed).name, "fused");
-  const backend::FusedStepPlan small = backend::plan_fused_step(seed, 8192);
+  const backend::FusedStepPlan small = backend::plan_fused_step(seed, 8192, false);
   EXPECT_FALSE(small.shape.has_value());
   EXPECT_THAT(small.reason, HasSubstr("more than the 8 KB of shared memory"));
-  const backend::FusedStepPlan wide = backend::plan_fused_step(four_times, 232448);
+  const backend::FusedStepPlan wide = backend::plan_fused_step(four_times, 232448, false);
   ASSERT_TRUE(wide.shape.has_value()) << wide.reason;
   EXPECT_EQ(wide.shape->residency, backend::FusedResidency::none);
   EXPECT_EQ(wide.shape->block[1].data_threads, backend::fused_threads);
@@ -373,7 +431,7 @@ TEST_F(FusedStepTest, DivisorsDivide) {
 }
 
 TEST_F(FusedStepTest, EveryScheduleGivesTheSameBits) {
-  for (const std::size_t index : {std::size_t{1}, std::size_t{5}, std::size_t{6}}) {
+  for (const std::size_t index : {std::size_t{1}, std::size_t{5}, std::size_t{6}, std::size_t{14}, std::size_t{17}}) {
     const Form& form = forms()[index];
     SCOPED_TRACE(form.name);
     const ExecutorSettings settings = settings_of(form, OptimizerKind::adamw);

@@ -23,7 +23,7 @@ namespace {
 /// The largest copy: beyond the caches of processors and GPUs; on the emulated device, which has none of its own,
 /// what it can do in a moment.
 std::int64_t largest_copy(const DeviceRequest& device) {
-  return device.name == "emulated" ? std::int64_t{1} << 20U : std::int64_t{256} << 20U;
+  return is_emulated(device.name) ? std::int64_t{1} << 20U : std::int64_t{256} << 20U;
 }
 
 void require_known(const std::vector<std::string>& names) {
@@ -161,7 +161,7 @@ std::vector<std::string> bench_names() {
 }
 
 std::vector<std::string> default_sets(const DeviceRequest& device) {
-  return device.name == "emulated" ? std::vector<std::string>{Network::names().front()} : set_names();
+  return is_emulated(device.name) ? std::vector<std::string>{Network::names().front()} : set_names();
 }
 
 BenchReport run_bench(const BenchSettings& settings, const BenchObserver& observer) {

@@ -2,6 +2,7 @@
 #include "host/check/bounded_gradients.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <utility>
@@ -20,6 +21,9 @@ namespace touchstone::check {
 namespace {
 
 const RoundedTensor nothing;
+
+/// Of a number that is kept as two TF32 numbers, in units of it.
+constexpr double split_error = 0x1p-22;
 
 RoundedTensor slice(const std::vector<double>& values, std::int64_t begin, std::int64_t count) {
   return RoundedTensor::exact({values.begin() + begin, values.begin() + begin + count});
@@ -40,11 +44,11 @@ std::int64_t most_terms(const Conv2dShape& shape, const RoundedTensor& gradient)
 /// The operations of a plan on one mini-batch. Keeps what the backward pass needs of the forward pass.
 class BoundedPass {
  public:
-  BoundedPass(const ExecutionPlan& plan, const std::vector<double>& parameters, const std::vector<bool>& by_winograd,
+  BoundedPass(const ExecutionPlan& plan, const std::vector<double>& parameters, const SumMethods& methods,
               std::int64_t batch)
       : plan_(plan),
         parameters_(parameters),
-        by_winograd_(by_winograd),
+        methods_(methods),
         batch_(batch),
         pooled_(plan.operations.size()) {}
 
@@ -82,6 +86,15 @@ class BoundedPass {
   }
 
  private:
+  [[nodiscard]] SumMethod method(std::size_t o) const {
+    return o < methods_.size() ? methods_[o] : SumMethod::plain;
+  }
+
+  /// The roundings that bound a convolution's sum of so many terms.
+  [[nodiscard]] std::int64_t roundings(std::size_t o, std::int64_t terms) const {
+    return method(o) == SumMethod::tensor_cores ? 2 * terms + 16 : terms;
+  }
+
   [[nodiscard]] RoundedTensor weights(std::size_t o, std::int64_t count) const {
     return slice(parameters_, plan_.operations[o].parameters.weights, count);
   }
@@ -100,10 +113,10 @@ class BoundedPass {
   }
 
   RoundedTensor forward(std::size_t o, const Conv2dShape& shape) {
-    if (o < by_winograd_.size() && by_winograd_[o]) {
+    if (method(o) == SumMethod::winograd) {
       return winograd_sums({.conv2d = shape, .pool = 2}, activations_[o], weights(o, shape.filters_count()), bias(o));
     }
-    return sum_of_products(shape.output_count(), shape.channels * shape.taps() + 1, activations_[o],
+    return sum_of_products(shape.output_count(), roundings(o, shape.channels * shape.taps() + 1), activations_[o],
                            weights(o, shape.filters_count()), bias(o),
                            [&shape](const double* x, const double* w, const double* b, double* y) {
                              reference::conv2d_forward(shape, x, w, b, y);
@@ -125,13 +138,17 @@ class BoundedPass {
 
   RoundedTensor forward(std::size_t o, const SigmoidShape& /*shape*/) {
     RoundedTensor output(activations_[o].size());
-    for (std::size_t i = 0; i < output.size(); ++i) output.set(i, sigmoid(activations_[o][i]));
+    const bool is_split = std::find(methods_.begin(), methods_.end(), SumMethod::tensor_cores) != methods_.end();
+    for (std::size_t i = 0; i < output.size(); ++i) {
+      output.set(i, sigmoid(activations_[o][i]));
+      if (is_split) output.errors[i] += split_error * std::abs(output.values[i]);
+    }
     return output;
   }
 
   RoundedTensor backward(std::size_t o, const Conv2dShape& shape, const RoundedTensor& gradient,
                          BoundedGradients& result) {
-    const std::int64_t terms = most_terms(shape, gradient);
+    const std::int64_t terms = roundings(o, most_terms(shape, gradient));
     const ParameterSlot& slot = plan_.operations[o].parameters;
     put(result, slot.weights,
         sum_of_products(shape.filters_count(), terms, gradient, activations_[o], nothing,
@@ -144,7 +161,7 @@ class BoundedPass {
                           reference::conv2d_backward_bias(shape, g, out);
                         }));
     if (o == 0) return {};
-    return sum_of_products(shape.input_count(), shape.filters * shape.taps(), gradient,
+    return sum_of_products(shape.input_count(), roundings(o, shape.filters * shape.taps()), gradient,
                            weights(o, shape.filters_count()), nothing,
                            [&shape](const double* g, const double* w, const double*, double* out) {
                              reference::conv2d_backward_data(shape, g, w, out);
@@ -202,7 +219,7 @@ class BoundedPass {
 
   const ExecutionPlan& plan_;
   const std::vector<double>& parameters_;
-  const std::vector<bool>& by_winograd_;
+  const SumMethods& methods_;
   std::int64_t batch_;
   std::vector<RoundedTensor> activations_;  // [operation]: its input; the last: the logits
   std::vector<PooledTensor> pooled_;        // [operation]: empty but for max-pools
@@ -235,8 +252,8 @@ RoundedTensor loss_gradient(Loss loss, const RoundedTensor& logits, const Rounde
 
 BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<double>& parameters,
                                    std::vector<double> images, std::span<const std::uint8_t> labels,
-                                   const std::vector<bool>& by_winograd) {
-  BoundedPass pass(plan, parameters, by_winograd, static_cast<std::int64_t>(labels.size()));
+                                   const SumMethods& methods) {
+  BoundedPass pass(plan, parameters, methods, static_cast<std::int64_t>(labels.size()));
   const RoundedTensor inputs = RoundedTensor::exact(std::move(images));
   const RoundedTensor& logits = pass.forward(inputs);
   return pass.backward(loss_gradient(plan.loss, logits, inputs, labels));
@@ -244,8 +261,8 @@ BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<
 
 std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,
                                         std::vector<double> images, std::int64_t batch,
-                                        const std::vector<bool>& by_winograd) {
-  BoundedPass pass(plan, parameters, by_winograd, batch);
+                                        const SumMethods& methods) {
+  BoundedPass pass(plan, parameters, methods, batch);
   pass.forward(RoundedTensor::exact(std::move(images)));
   return pass.close_windows();
 }

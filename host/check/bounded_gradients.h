@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "touchstone/execution_path.h"
 #include "touchstone/plan.h"
 
 namespace touchstone::check {
@@ -19,6 +20,9 @@ struct BoundedGradients {
   std::int64_t close_windows = 0;
 };
 
+/// [operation of the plan]; no more than its first ones need be there.
+using SumMethods = std::vector<SumMethod>;
+
 /// Running error analysis of a whole network, operation by operation, forward and backward: each tensor is carried
 /// along with a bound on the error of each of its elements.
 ///
@@ -30,17 +34,18 @@ struct BoundedGradients {
 /// come from equal images of the same receptive field (the background of a digit), and whichever of them is chosen,
 /// the gradients of the parameters are the same.
 ///
-/// Operations, by their index in the plan, that are `by_winograd` have the bounds of winograd_sums.h; none where it is
-/// empty.
+/// The sums of a convolution are bounded by its method, of `methods` by its index in the plan; where there is none, as
+/// plain sums. By Winograd's method: winograd_sums.h. By tensor cores a sum of n terms takes part as one of 2n + 16
+/// (kernels/tensor_core.h), and what is kept as two TF32 numbers is off by 2^-22 of itself.
 ///
 /// `parameters` as in an Executor's state, exact; `images` [batch, input_count], exact.
 BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<double>& parameters,
                                    std::vector<double> images, std::span<const std::uint8_t> labels,
-                                   const std::vector<bool>& by_winograd = {});
+                                   const SumMethods& methods = {});
 
 /// How many close windows each sample has.
 std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,
                                         std::vector<double> images, std::int64_t batch,
-                                        const std::vector<bool>& by_winograd = {});
+                                        const SumMethods& methods = {});
 
 }  // namespace touchstone::check

@@ -42,7 +42,7 @@ struct Course {
   std::vector<std::uint32_t> order;  ///< of the first epoch
   double learning_rate = 0;
   std::int64_t steps = 0;
-  std::vector<bool> by_winograd;  ///< [operation]: the device's way, which the bounds follow
+  SumMethods methods;  ///< [operation]: the device's way, which the bounds follow
 
   explicit Course(const NetworkRun& run)
       : settings{make_plan(run.network), compute_normalisation(*run.training), run.network.recipe().optimizer,
@@ -105,7 +105,7 @@ class ClearSamples {
     const auto begin = course_.order.begin() + static_cast<std::ptrdiff_t>(position_);
     Batch some = gather(course_, {begin, begin + static_cast<std::ptrdiff_t>(count)});
     const std::vector<std::int64_t> close = close_windows(course_.settings.plan, parameters, std::move(some.images),
-                                                          static_cast<std::int64_t>(count), course_.by_winograd);
+                                                          static_cast<std::int64_t>(count), course_.methods);
     for (std::size_t i = 0; i < count && clear_.size() < static_cast<std::size_t>(course_.settings.batch_size); ++i) {
       ++position_;
       if (close[i] == 0) {
@@ -266,7 +266,7 @@ GradientReport check_gradients(const Course& course, Executor& device, std::int6
   const std::unique_ptr<Executor> reference = make_reference_executor(course.settings);
   start(course, *reference, parameters);
   const BoundedGradients bounded =
-      bounded_gradients(course.settings.plan, parameters, std::move(batch.images), batch.labels, course.by_winograd);
+      bounded_gradients(course.settings.plan, parameters, std::move(batch.images), batch.labels, course.methods);
   report.close_windows = bounded.close_windows;
   compare(device.gradients(batch.samples), reference->gradients(batch.samples), bounded, report);
   return report;
@@ -326,12 +326,12 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
   };
   Course course(run);
   const std::size_t operations = course.settings.plan.operations.size();
-  course.by_winograd.assign(operations, false);
+  course.methods.assign(operations, SumMethod::plain);
   std::vector<std::unique_ptr<Executor>> devices;
   for (const ExecutorPath& path : paths) {
     devices.push_back(path.make(course.settings));
     for (std::size_t i = 0; i < operations; ++i) {
-      course.by_winograd[i] = course.by_winograd[i] || devices.back()->sums_by_winograd(i);
+      course.methods[i] = std::max(course.methods[i], devices.back()->sum_method(i));
     }
   }
   const std::vector<float> drawn = initial_parameters(run.network, run.seed);
@@ -345,7 +345,7 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
     Executor& device = *devices[p];
     announce(fmt::format("the device's gradients and run{}{}", paths[p].name.empty() ? "" : ", ", paths[p].name));
     Course own = course;
-    for (std::size_t i = 0; i < operations; ++i) own.by_winograd[i] = device.sums_by_winograd(i);
+    for (std::size_t i = 0; i < operations; ++i) own.methods[i] = device.sum_method(i);
     NetworkReport report{.network = run.network.name(), .path = paths[p].name, .gradients = {}, .trajectory = {}};
     start(own, device, initial);
     report.gradients.push_back(check_gradients(own, device, 0));

@@ -158,6 +158,12 @@ std::vector<check::ExecutorPath> paths_of(const DeviceRequest& device) {
   };
   const ExecutionPath chosen = execution_path(device, make_plan(Network::named("seed")));
   std::vector<check::ExecutorPath> paths = {{chosen.name, maker(device)}};
+  if (chosen.tensor_cores) {
+    paths.front().name += " by tensor cores";
+    DeviceRequest without = device;
+    without.tensor_cores = false;
+    paths.push_back({chosen.name, maker(without)});
+  }
   if (device.path == PathRequest::automatic && chosen.name != to_string(PathRequest::layered)) {
     DeviceRequest layered = device;
     layered.path = PathRequest::layered;

@@ -21,6 +21,7 @@ DeviceRequest GlobalOptions::device_request(const DeviceRequest& fallback) const
           .threads = threads.value_or(fallback.threads),
           .graph = graph ? *graph != "off" : fallback.graph,
           .tf32 = tf32 || fallback.tf32,
+          .tensor_cores = tensor_cores ? *tensor_cores != "off" : fallback.tensor_cores,
           .path = path ? path_named(*path) : fallback.path,
           .persistent = graph ? *graph == "auto" : fallback.persistent};
 }
@@ -45,6 +46,10 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
       ->group(group)
       ->default_str("auto");
   app.add_flag("--tf32", options.tf32, "cuda: let dense layers round to TF32")->group(group);
+  add_choice(app, "--tensor-cores", options.tensor_cores, {"auto", "off"},
+             "cuda: let whole steps take convolutions by tensor cores, in single precision")
+      ->group(group)
+      ->default_str("auto");
   add_whole(app, "--seed", options.seed, {0, largest_seed}, "Decides initial weights, shuffling and held-out images")
       ->group(group)
       ->default_str("1");

@@ -19,6 +19,7 @@ struct GlobalOptions {
   std::optional<std::string> graph;
   std::optional<std::string> path;
   bool tf32 = false;
+  std::optional<std::string> tensor_cores;
   std::optional<std::uint64_t> seed;
   bool json = false;
   bool quiet = false;

@@ -85,9 +85,9 @@ class CpuExecutor final : public Executor {
   [[nodiscard]] std::string device() const override { return "cpu"; }
   [[nodiscard]] ExecutionPath path() const override { return path_; }
 
-  [[nodiscard]] bool sums_by_winograd(std::size_t index) const override {
+  [[nodiscard]] SumMethod sum_method(std::size_t index) const override {
     const auto block = blocks_ ? block_at(settings_.plan, index) : std::nullopt;
-    return block && cpu::uses_winograd(*block);
+    return block && cpu::uses_winograd(*block) ? SumMethod::winograd : SumMethod::plain;
   }
 
   void upload(Split split, SharedImageSet images) override { images_.upload(settings_.plan, split, std::move(images)); }

@@ -34,6 +34,7 @@ toml::table run_table(const RunConfiguration& run) {
                     {"threads", run.device.threads},
                     {"graph", run.device.graph},
                     {"tf32", run.device.tf32},
+                    {"tensor_cores", run.device.tensor_cores},
                     {"path", std::string(to_string(run.device.path))},
                     {"persistent", run.device.persistent},
                     {"seed", static_cast<std::int64_t>(run.settings.seed)},
@@ -75,6 +76,7 @@ void read_run(const toml::table& table, const std::string& origin, RunConfigurat
   run.device.threads = static_cast<int>(std::min<std::int64_t>(threads, std::numeric_limits<int>::max()));
   reader.maybe("graph", run.device.graph);
   reader.maybe("tf32", run.device.tf32);
+  reader.maybe("tensor_cores", run.device.tensor_cores);
   if (reader.has("path")) run.device.path = path_named(reader.string("path"));
   reader.maybe("persistent", run.device.persistent);
   run.settings.seed = static_cast<std::uint64_t>(reader.integer("seed", 0));

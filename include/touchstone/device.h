@@ -14,10 +14,11 @@ namespace touchstone {
 
 /// Where a network runs, as --device says it.
 struct DeviceRequest {
-  std::string name = "auto";  ///< auto (a usable GPU, else cpu), cpu, cuda, cuda:N, emulated, reference
+  std::string name = "auto";  ///< auto (a usable GPU, else cpu), cpu, cuda, cuda:N, emulated, emulated:1, reference
   int threads = 0;            ///< cpu: 0 stands for the cores that this process may use
   bool graph = true;          ///< cuda, emulated: replay each training step as a CUDA graph; false: launch one by one
   bool tf32 = false;          ///< cuda: let dense layers round their factors to TF32
+  bool tensor_cores = true;   ///< cuda, emulated: let the fused step use them, as two TF32 numbers a factor
   PathRequest path = PathRequest::automatic;
   bool persistent = true;  ///< cuda, emulated, with graph: let the fused step run many steps in one launch
 };
@@ -32,8 +33,11 @@ struct DeviceInfo {
 /// All devices this build knows.
 std::vector<DeviceInfo> list_devices();
 
-/// The names that --device takes; `cuda` may be followed by :N.
+/// The names that --device takes; `cuda` and `emulated` may be followed by :N.
 std::vector<std::string> device_names();
+
+/// Whether a name is that of an emulated device: number 0 allows what compute capability 7.5 does, 1 what 9.0 does.
+bool is_emulated(std::string_view name);
 
 /// Throws UsageError, naming the nearest, unless --device takes `name`. Does not look for the device itself.
 void validate_device_name(const std::string& name);

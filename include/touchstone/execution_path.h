@@ -22,10 +22,18 @@ PathRequest path_named(std::string_view name);
 /// The names of the requests.
 std::vector<std::string> path_names();
 
+/// How sums of products are taken, each with roundings of its own.
+enum class SumMethod : std::uint8_t {
+  plain,        ///< as they are, in any order
+  winograd,     ///< by Winograd's method (host/cpu/winograd.h)
+  tensor_cores  ///< of factors as two TF32 numbers each (kernels/tensor_core.h)
+};
+
 /// How a device runs a network, and why.
 struct ExecutionPath {
   std::string name;    ///< "layered" or "fused"
   std::string detail;  ///< "persistent: 40 KB of parameters and 46 KB for a sample in 227 KB of shared memory"
+  bool tensor_cores = false;  ///< they take the convolutions' products
 };
 
 /// Name and detail, or the name alone.

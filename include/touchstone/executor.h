@@ -70,9 +70,8 @@ class Executor {
   [[nodiscard]] virtual ExecutionPath path() const { return {.name = "layered", .detail = ""}; }
   /// Whether it computes in double precision (the reference) rather than float32.
   [[nodiscard]] virtual bool double_precision() const { return false; }
-  /// Whether it takes the sums of the plan's operation `index`, a convolution, by Winograd's method, whose roundings
-  /// are others than those of plain sums.
-  [[nodiscard]] virtual bool sums_by_winograd(std::size_t /*index*/) const { return false; }
+  /// How it takes the sums of the plan's operation `index`, a convolution.
+  [[nodiscard]] virtual SumMethod sum_method(std::size_t /*index*/) const { return SumMethod::plain; }
 
   /// Whether a failure (a DeviceError) can take the device's memory with it, so that who runs steps should keep a copy
   /// of the state.
