@@ -16,7 +16,8 @@
 
 namespace touchstone::emulation {
 
-/// All that the emulated devices consist of: they differ in what they allow alone, and have all else in common. Guarded by one lock, which each call of the runtime holds.
+/// All that the emulated devices consist of: they differ in what they allow alone, and have all else in common. Guarded
+/// by one lock, which each call of the runtime holds.
 class Device {
  public:
   /// The process's device. It lives as long as the process: handles may be released after main() has returned.

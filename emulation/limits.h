@@ -34,9 +34,8 @@ struct Capability {
   [[nodiscard]] constexpr int resident_blocks(int threads, std::size_t block_shared_bytes) const {
     const int warps = (threads + warp_threads - 1) / warp_threads;
     const int by_threads = multiprocessor_threads / (warps * warp_threads);
-    const int by_memory = block_shared_bytes == 0
-                              ? multiprocessor_blocks
-                              : static_cast<int>(multiprocessor_shared_bytes / block_shared_bytes);
+    const int by_memory = block_shared_bytes == 0 ? multiprocessor_blocks
+                                                  : static_cast<int>(multiprocessor_shared_bytes / block_shared_bytes);
     return std::min({by_threads, by_memory, multiprocessor_blocks});
   }
 };

@@ -217,8 +217,8 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
       const std::size_t most = Device::capability().shared_bytes_optin;
       if (value < 0 || static_cast<std::size_t>(value) > most) {
         throw Defect{cudaErrorInvalidValue, readable_name(kernel) + ": " + std::to_string(value) +
-                                                " bytes of shared memory asked for; at most " +
-                                                std::to_string(most) + " are possible"};
+                                                " bytes of shared memory asked for; at most " + std::to_string(most) +
+                                                " are possible"};
       }
       device.shared_limits[{Device::current(), kernel}] = static_cast<std::size_t>(value);
     }

@@ -19,9 +19,9 @@ class Warp {
     const char* name = "";  ///< of the function, for reports
     Place place;
     unsigned mask = 0;
-    std::uint64_t bits = 0;  ///< what it offers
-    int source = 0;          ///< the lane whose bits it wants
-    bool predicate = false;  ///< its vote
+    std::uint64_t bits = 0;                   ///< what it offers
+    int source = 0;                           ///< the lane whose bits it wants
+    bool predicate = false;                   ///< its vote
     const TensorOperands* product = nullptr;  ///< its share of a product of the warp
   };
   /// What a lane leaves with.

@@ -118,7 +118,7 @@ std::vector<CudaDevice> devices() {
 
 std::string built_architectures() { return TOUCHSTONE_CUDA_ARCHITECTURES; }
 
-std::string device_name(int index) { 
+std::string device_name(int index) {
   if (!emulated_build) {
     return "cuda:" + std::to_string(index);
   }

@@ -30,14 +30,6 @@ void zero(const Buffer<T>& buffer, cudaStream_t stream) {
   check(cudaMemsetAsync(buffer.data(), 0, buffer.bytes(), stream), "cudaMemsetAsync");
 }
 
-// Whether a GPU's tensor cores take products of TF32 numbers so much faster than other units those of floats that three
-// of them pay: 8 times as many, where GPUs for displays have as many, or (below 8.0) none.
-bool has_fast_tensor_cores(int device) {
-  const int major = attribute(cudaDevAttrComputeCapabilityMajor, device);
-  const int minor = attribute(cudaDevAttrComputeCapabilityMinor, device);
-  return ((major == 8 && minor == 0) || major == 9 || major == 10) && kernels_use_tensor_cores();
-}
-
 // What the layers of a plan have to do, forward and backward, for `batch` samples.
 OperationCost step_cost(const ExecutionPlan& plan, const FusedStepShape& shape, std::int64_t batch) {
   OperationCost sum{.operation = "fused_gradients"};
@@ -98,7 +90,7 @@ PathChoice choose_path(const ExecutionPlan& plan, const CudaOptions& options) {
     return {.path = {.name = "layered", .detail = "as asked for"}};
   }
   const auto limit = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, options.index));
-  const bool tensor_cores = options.tensor_cores && has_fast_tensor_cores(options.index);
+  const bool tensor_cores = options.tensor_cores && fused_step_uses_tensor_cores(options.index);
   const FusedStepPlan fused = plan_fused_step(plan, limit, tensor_cores);
   // Without room for the parameters each block would bring them through the caches for each sample, which operations
   // do once a mini-batch.
@@ -106,13 +98,12 @@ PathChoice choose_path(const ExecutionPlan& plan, const CudaOptions& options) {
   if (worth_while || (fused.shape && options.path == PathRequest::fused)) {
     const bool persistent = options.graph && options.persistent;
     const int blocks = persistent ? fused_cooperative_blocks(*fused.shape, options.index) : 0;
-    return {
-        .fused = fused.shape,
-        .cooperative_blocks = blocks,
-        .fuses_blocks = true,
-        .path = {.name = "fused",
-                 .detail = (blocks > 0 ? "persistent, " : "two launches a step, ") + fused.reason,
-                 .tensor_cores = fused.shape->by_tensor_cores}};
+    return {.fused = fused.shape,
+            .cooperative_blocks = blocks,
+            .fuses_blocks = true,
+            .path = {.name = "fused",
+                     .detail = (blocks > 0 ? "persistent, " : "two launches a step, ") + fused.reason,
+                     .tensor_cores = fused.shape->by_tensor_cores}};
   }
   return choose_operations(plan, options.path, fused.shape ? "a step would have " + fused.reason : fused.reason);
 }

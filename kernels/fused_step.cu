@@ -30,7 +30,7 @@ namespace {
 
 // The samples of a mini-batch: its first one's place in the run, and how many.
 struct Batch {
-  std::int64_t first;
+  int first;
   int count;
 };
 
@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(fused_threads, 1)
     const FusedStepShape& shape = Form::shape_of(given);
     SampleRunner<Form> runner(shape, tensors);
     runner.load_parameters();
-    run_parts(runner, shape, tensors, {tensors.cursor->sample, batch}, scale, false);
+    run_parts(runner, shape, tensors, {static_cast<int>(tensors.cursor->sample), batch}, scale, false);
     if (blockIdx.x == 0 && threadIdx.x == 0) {
       tensors.cursor->step += 1;  // which no block of this launch reads
     }
@@ -74,23 +74,22 @@ __global__ void __launch_bounds__(fused_threads, 1)
 // Whole steps; needs a cooperative launch. Block: some parts of each mini-batch, then some of the parameters.
 template <class Form>
 __global__ void __launch_bounds__(fused_threads, 1)
-    steps_kernel(const FusedStepShape given, const FusedStepTensors tensors, std::int64_t samples, int batch_size,
+    steps_kernel(const FusedStepShape given, const FusedStepTensors tensors, int samples, int batch_size,
                  FusedUpdate update, OptimizerConstants constants) {
   if constexpr (Form::compiled) {
     const FusedStepShape& shape = Form::shape_of(given);
     SampleRunner<Form> runner(shape, tensors);
     GridBarrier barrier(tensors.barrier);
     bool loaded = false;
-    std::int64_t step = 0;
-    for (std::int64_t first = 0; first < samples; first += batch_size) {
-      const Batch batch{first, static_cast<int>(min(samples - first, std::int64_t{batch_size}))};
+    int step = 0;
+    for (int first = 0; first < samples; first += batch_size) {
+      const Batch batch{first, min(samples - first, batch_size)};
       runner.load_parameters();
       run_parts(runner, shape, tensors, batch, 1.0F / static_cast<float>(batch.count), loaded);
       barrier.arrive();
-      const std::int64_t next = first + batch_size + blockIdx.x;
-      loaded = next < samples;
+      loaded = static_cast<int>(blockIdx.x) < samples - (first + batch_size);
       if (loaded) {
-        runner.load(next);  // while other blocks are still at work
+        runner.load(first + batch_size + static_cast<int>(blockIdx.x));  // while other blocks are still at work
       }
       barrier.wait();  // all parts of the gradient are there
       update_parameters(given, tensors, fused_parts(batch.count), update, constants, tensors.records[step]);
@@ -178,10 +177,15 @@ FusedUpdate fused_update(OptimizerKind kind) {
   return FusedUpdate::store;
 }
 
-bool kernels_use_tensor_cores() {
+bool fused_step_uses_tensor_cores(int device) {
+  int major = 0;
+  int minor = 0;
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "cudaDeviceGetAttribute");
+  // The kernels that it runs may have been compiled for an older GPU.
   cudaFuncAttributes attributes;
   check(cudaFuncGetAttributes(&attributes, gradients_kernel<SeedByTensorCores>), "cudaFuncGetAttributes");
-  return attributes.ptxVersion >= 80;
+  return has_fast_tensor_cores(10 * major + minor) && has_fast_tensor_cores(attributes.ptxVersion);
 }
 
 void pack_parameters(const FusedStepShape& shape, const FusedStepTensors& tensors, cudaStream_t stream) {
@@ -222,7 +226,8 @@ void fused_steps(const FusedStepShape& shape, const FusedStepTensors& tensors, s
   const int grid = std::min(blocks, fused_parts(batch_size));
   with_form(shape, [&](auto form) {
     launch_cooperative(steps_kernel<decltype(form)>, dim3(grid_size(grid)), dim3(fused_threads), shape.shared_bytes(),
-                       stream, shape, tensors, samples, batch_size, update, optimizer_constants(settings));
+                       stream, shape, tensors, narrow(samples + batch, "the number of a run's samples") - batch_size,
+                       batch_size, update, optimizer_constants(settings));
   });
 }
 

@@ -35,9 +35,9 @@ struct FusedStepTensors {
 enum class FusedUpdate : std::uint8_t { store, sgd, adam, adamw };
 [[nodiscard]] FusedUpdate fused_update(OptimizerKind kind);
 
-/// Whether the kernels that run on the current device were compiled for one with tensor cores for TF32. Those of an older
-/// one do not have the form for them.
-[[nodiscard]] bool kernels_use_tensor_cores();
+/// Whether a GPU, the current device, has tensor cores that the fused step is faster by, and the kernels that it runs
+/// were compiled for one that has.
+[[nodiscard]] bool fused_step_uses_tensor_cores(int device);
 
 /// Lays the parameters out as the kernels read them, whenever others have written them. Whatever lies between them in
 /// `packed` is to hold zeros.

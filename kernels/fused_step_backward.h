@@ -117,7 +117,8 @@ __device__ __forceinline__ void add_filters(const FusedBlock& block, const Fused
   }
   const int weights = block.weights_count();
   const int bias_at = block.bias_part_at();
-  for (int item = vector * thread_index_from(first_thread); item < block.filter_part_floats(); item += vector * fused_threads) {
+  for (int item = vector * thread_index_from(first_thread); item < block.filter_part_floats();
+       item += vector * fused_threads) {
     const float* parts = work.scratch + block.filter_parts_at + item;
     float4 sum = load4(parts);
 #pragma unroll 8

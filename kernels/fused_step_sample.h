@@ -140,9 +140,7 @@ class SampleRunner {
 
   /// From the logits' gradient to that of all parameters. The image is read to its end when it returns, the scratch
   /// not.
-  __device__ __forceinline__ void backward(const PartialGradient& gradient) {
-    Form::backward(shape_, work_, gradient);
-  }
+  __device__ __forceinline__ void backward(const PartialGradient& gradient) { Form::backward(shape_, work_, gradient); }
 
  private:
   const FusedStepShape& shape_;

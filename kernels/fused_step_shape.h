@@ -38,8 +38,8 @@ inline constexpr int tensor_tile_columns = 4;
 inline constexpr int tensor_warp_terms = 32;
 
 /// What a block has in the form for tensor cores, where each factor of a product is two TF32 numbers
-/// (kernels/tensor_core.h): of activations and deltas the low parts are so many floats behind the high ones as the lower
-/// halves of the two tensors are. In shared memory, for one sample:
+/// (kernels/tensor_core.h): of activations and deltas the low parts are so many floats behind the high ones as the
+/// lower halves of the two tensors are. In shared memory, for one sample:
 ///
 ///   input       of the first block [channels][height][width] twice, the second time without its first pixel: so that
 ///               two neighbours, wherever they begin, are one access in one of them. Of other blocks
@@ -60,7 +60,7 @@ struct TensorBlock {
   int delta_pixel;
   int delta_row;
   int zero_pixel;  ///< from the first pixel of a row of deltas to that of zeros
-  int argmax_at;  ///< in the offsets
+  int argmax_at;   ///< in the offsets
 
   int term_tiles;     ///< eights of terms of a sum; of the first block rounded up, with filters of zeros
   int forward_share;  ///< of them, of each of FusedBlock::forward_splits
@@ -70,12 +70,12 @@ struct TensorBlock {
   int data_tiles;     ///< of pixels, of the input's gradient
 
   // What items of work are told apart by.
-  Divisor by_window_tiles;   ///< of a warp's windows, forward
-  Divisor by_forward_tiles;  ///< of its windows and filters
-  Divisor by_channel_tiles;  ///< channels/8
+  Divisor by_window_tiles;     ///< of a warp's windows, forward
+  Divisor by_forward_tiles;    ///< of its windows and filters
+  Divisor by_channel_tiles;    ///< channels/8
   Divisor by_channel_vectors;  ///< channels/4
-  Divisor by_data_columns;  ///< data_tiles side by side
-  Divisor by_window_pairs;  ///< of the first block's windows, side by side
+  Divisor by_data_columns;     ///< data_tiles side by side
+  Divisor by_window_pairs;     ///< of the first block's windows, side by side
   Divisor by_tap_splits;
 
   bool operator==(const TensorBlock&) const = default;
@@ -291,9 +291,8 @@ template <int BLOCKS>
 template <int BLOCKS, class Use>
 __device__ __forceinline__ void for_blocks_behind_first(const FusedStepShape& shape, const Use& use) {
   if constexpr (BLOCKS > 0) {
-    [&]<std::size_t... I>(std::index_sequence<I...> /*before*/) {
-      (use(shape.block[I + 1], shape.block[I]), ...);
-    }(std::make_index_sequence<BLOCKS - 1>());
+    [&]<std::size_t... I>(std::index_sequence<I...> /*before*/) { (use(shape.block[I + 1], shape.block[I]), ...); }
+    (std::make_index_sequence<BLOCKS - 1>());
   } else {
     for (std::size_t i = 1; i < static_cast<std::size_t>(shape.blocks); ++i) {
       use(shape.block[i], shape.block[i - 1]);
@@ -307,7 +306,8 @@ __device__ __forceinline__ void for_blocks_backwards(const FusedStepShape& shape
   if constexpr (BLOCKS > 0) {
     [&]<std::size_t... I>(std::index_sequence<I...> /*behind*/) {
       (use(shape.block[BLOCKS - 1 - I], shape.block[BLOCKS - 2 - I]), ...);
-    }(std::make_index_sequence<BLOCKS - 1>());
+    }
+    (std::make_index_sequence<BLOCKS - 1>());
   } else {
     for (auto i = static_cast<std::size_t>(shape.blocks) - 1; i > 0; --i) {
       use(shape.block[i], shape.block[i - 1]);

@@ -49,9 +49,7 @@ struct DeltaWindow {
     across = odd_x != 0 ? -block.tensor.delta_pixel : block.tensor.delta_pixel;
     down = odd_y != 0 ? -block.tensor.delta_row : block.tensor.delta_row;
   }
-  [[nodiscard]] __device__ __forceinline__ float* nth(int n) const {
-    return target + n % 2 * across + n / 2 * down;
-  }
+  [[nodiscard]] __device__ __forceinline__ float* nth(int n) const { return target + n % 2 * across + n / 2 * down; }
 };
 
 /// Keeps the delta of a window of one filter: at its argmax, and zeros beside it.
@@ -113,7 +111,7 @@ __device__ __forceinline__ void tensor_backward_first_filters(const FusedBlock& 
   const int terms = block.channels * block.taps();
   const int filter_tiles = block.filters / 8;
   const int tiles = divide_up(terms, tensor_warp_terms) * filter_tiles;
-  for (int item = warp_index(); item < tiles * block.filter_splits; item += tensor_warps) {
+  for (int item = lane.warp; item < tiles * block.filter_splits; item += tensor_warps) {
     const int split_index = item / tiles;
     const int tile = item - split_index * tiles;
     const int first_term = tile / filter_tiles * tensor_warp_terms;
@@ -125,8 +123,8 @@ __device__ __forceinline__ void tensor_backward_first_filters(const FusedBlock& 
     // Term t of a product is position t of a window, term t + 4 that of the next one, where there is one.
     const bool has_next = 2 * pair + 1 < block.out_w;
     const int next = has_next ? 2 : 0;
-    const float* image = work.activations + block.input_at + 2 * first_row * block.pitch + 4 * pair +
-                         input_offset(block, lane.term, 1);
+    const float* image =
+        work.activations + block.input_at + 2 * first_row * block.pitch + 4 * pair + input_offset(block, lane.term, 1);
     const float* upper[2];
     const float* lower[2];
 #pragma unroll
@@ -134,15 +132,16 @@ __device__ __forceinline__ void tensor_backward_first_filters(const FusedBlock& 
       upper[n] = image + work.tap_offsets[first_term + 16 * n + lane.line];
       lower[n] = image + work.tap_offsets[first_term + 16 * n + lane.line + 8];
     }
-    const float* deltas = work.deltas + block.deltas_at + 2 * first_row * block.tensor.delta_row + first_filter + lane.line;
+    const float* deltas =
+        work.deltas + block.deltas_at + 2 * first_row * block.tensor.delta_row + first_filter + lane.line;
     const float* other = deltas + (has_next ? (4 * pair + 2) * block.tensor.delta_pixel + delta_offset(block, lane.term)
                                             : block.tensor.zero_pixel);
     deltas += 4 * pair * block.tensor.delta_pixel + delta_offset(block, lane.term);
 
     TensorSums sums[2] = {};
     float bias = 0.0F;
-    const int rows = block.out_h % block.filter_share == 0 ? block.filter_share
-                                                           : min(block.filter_share, block.out_h - first_row);
+    const int rows =
+        block.out_h % block.filter_share == 0 ? block.filter_share : min(block.filter_share, block.out_h - first_row);
 #pragma unroll 6
     for (int i = 0; i < rows; ++i) {
       const int y = 2 * i * block.pitch;
@@ -153,9 +152,8 @@ __device__ __forceinline__ void tensor_backward_first_filters(const FusedBlock& 
       for (int n = 0; n < 2; ++n) {
         const float* u = upper[n] + y;
         const float* l = lower[n] + y;
-        add_tensor_product(
-            sums[n],
-            {{u[0], l[0], u[next], l[next]}, {u[low], l[low], u[low + next], l[low + next]}}, column);
+        add_tensor_product(sums[n], {{u[0], l[0], u[next], l[next]}, {u[low], l[low], u[low + next], l[low + next]}},
+                           column);
       }
       bias += (column.high[0] + column.low[0]) + (column.high[1] + column.low[1]);
     }
@@ -190,7 +188,7 @@ __device__ __forceinline__ void tensor_backward_filters(const FusedBlock& block,
   const int warps = block.filter_threads / warp_size;
   const int first_warp = tensor_warps - warps;
   for (int chunk = 0; chunk < block.filter_splits; ++chunk) {
-    for (int item = warp_index() - first_warp; item >= 0 && item < channel_tiles * filter_tiles * block.tensor.tap_splits;
+    for (int item = lane.warp - first_warp; item >= 0 && item < channel_tiles * filter_tiles * block.tensor.tap_splits;
          item += warps) {
       const int plane = item / block.tensor.by_tap_splits;
       const int tap_split = item - plane * block.tensor.tap_splits;
@@ -258,10 +256,6 @@ __device__ __forceinline__ void tensor_backward_filters(const FusedBlock& block,
   }
 }
 
-/// A value that is loaded even where another register holds it. A product takes its rows from neighbouring registers: of
-/// what is in two of them the compiler would keep one copy, and move it there each time.
-[[nodiscard]] __device__ __forceinline__ float load_once_more(const volatile float* address) { return *address; }
-
 /// The gradient of a block's input, by the first block.data_threads threads, a part for each column of taps and eight
 /// filters: to the scratch, [part][pixel][channel]. Columns of a product are pixels and its terms filters; rows are the
 /// channels of a tap and, behind them, those of the tap below: the same deltas with both give neighbouring rows of
@@ -275,10 +269,10 @@ __device__ __forceinline__ void tensor_backward_data(const FusedBlock& block, co
   const int channel_tiles = block.tensor.by_channel_tiles.value;
   const int filter_tiles = block.filters / 8;
   const int warps = block.data_threads / warp_size;
-  if (warp_index() >= warps) {
+  if (lane.warp >= warps) {
     return;
   }
-  for (int item = warp_index(); item < KERNEL * filter_tiles * channel_tiles; item += warps) {
+  for (int item = lane.warp; item < KERNEL * filter_tiles * channel_tiles; item += warps) {
     const int part = item / block.tensor.by_channel_tiles;
     const int channel_tile = item - part * channel_tiles;
     const int filter_tile = part / KERNEL;
@@ -292,11 +286,12 @@ __device__ __forceinline__ void tensor_backward_data(const FusedBlock& block, co
                              block.filter_place(8 * filter_tile + 2 * lane.term + n, 8 * channel_tile + lane.line, q);
 #pragma unroll
       for (int p = 0; p < KERNEL; ++p) {
-        const float* tap = weights + p * block.filter_place(0, 0, KERNEL);
-        taps[p].high[2 * n + 1] = load_once_more(tap);
-        taps[p].low[2 * n + 1] = load_once_more(tap + FusedBlock::filter_low);
-        taps[p + 1].high[2 * n] = load_once_more(tap);
-        taps[p + 1].low[2 * n] = load_once_more(tap + FusedBlock::filter_low);
+        const float high = weights[p * block.filter_place(0, 0, KERNEL)];
+        const float low = weights[p * block.filter_place(0, 0, KERNEL) + FusedBlock::filter_low];
+        taps[p].high[2 * n + 1] = high;
+        taps[p].low[2 * n + 1] = low;
+        taps[p + 1].high[2 * n] = high;
+        taps[p + 1].low[2 * n] = low;
       }
     }
     float* target = work.scratch + part * block.height * block.width * block.channels + 8 * channel_tile + lane.line;
@@ -357,8 +352,8 @@ __device__ __forceinline__ void add_tensor_data(const FusedBlock& block, const F
     const int pixel = item / block.tensor.by_channel_vectors;
     const int channel = (item - pixel * block.tensor.by_channel_vectors.value) * vector;
     const int y = pixel / block.by_width;
-    const float* input = work.activations + block.input_at + y * block.pitch +
-                         (pixel - y * block.width) * block.tensor.pixel + channel;
+    const float* input =
+        work.activations + block.input_at + y * block.pitch + (pixel - y * block.width) * block.tensor.pixel + channel;
     const float4 s = add4(load4(input), load4(input + block.tensor.low));
     store_tensor_deltas(before, work, channel, pixel,
                         make_float4(sigmoid_gradient(sum.x, s.x), sigmoid_gradient(sum.y, s.y),

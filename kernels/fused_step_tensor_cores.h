@@ -22,7 +22,7 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 /// memory. BLOCKS: see last_block().
 template <int KERNEL, int BLOCKS>
 struct ByTensorCores {
-  static constexpr bool compiled = has_tensor_cores;
+  static constexpr bool compiled = compiles_tensor_cores;
   static constexpr bool resident = true;
   static constexpr bool data_filters_resident = true;
 
@@ -39,8 +39,7 @@ struct ByTensorCores {
       const int tap = term - channel * first.taps();
       const int p = tap / first.by_kernel;
       const int q = tap - p * first.kernel;
-      work.tap_offsets[i] =
-          channel * first.plane + p * first.pitch + (q % 2 == 0 ? q : first.tensor.odd_at + q - 1);
+      work.tap_offsets[i] = channel * first.plane + p * first.pitch + (q % 2 == 0 ? q : first.tensor.odd_at + q - 1);
     }
     for (int i = thread_index(); i < shape.delta_floats; i += fused_threads) {
       work.deltas[i] = 0.0F;  // beside the windows they stay so
@@ -92,9 +91,8 @@ struct ByTensorCores {
   static __device__ __forceinline__ void backward(const FusedStepShape& shape, const FusedWorkspace& work,
                                                   const PartialGradient& gradient) {
     const FusedBlock& last = last_block<BLOCKS>(shape);
-    dense_backward(shape, last, work, gradient, [&](int filter, int window, float delta) {
-      store_tensor_delta(last, work, filter, window, delta);
-    });
+    dense_backward(shape, last, work, gradient,
+                   [&](int filter, int window, float delta) { store_tensor_delta(last, work, filter, window, delta); });
     __syncthreads();  // the last block's deltas are there
     for_blocks_backwards<BLOCKS>(shape, [&](const FusedBlock& block, const FusedBlock& before) {
       tensor_backward_filters<KERNEL>(block, work);

@@ -12,18 +12,18 @@
 #include "kernels/vector_access.h"
 
 /// The forward stages of the fused step whose products tensor cores take: as kernels/fused_step_forward.h, with tensors
-/// as TensorBlock has them. A convolution is a product of matrices, of filters and positions of the output; its terms are
-/// the taps of all channels. Factors lie in shared memory so that each access brings what a product takes in
+/// as TensorBlock has them. A convolution is a product of matrices, of filters and positions of the output; its terms
+/// are the taps of all channels. Factors lie in shared memory so that each access brings what a product takes in
 /// neighbouring registers, and different lanes read from different banks.
 namespace touchstone::TOUCHSTONE_BACKEND {
 
-/// Which part a lane has of a product: see kernels/tensor_core.h.
+/// A thread in a stage: its warp, and its part of a product (kernels/tensor_core.h).
 struct TensorLane {
-  int line = thread_index() % warp_size / 4;  ///< l/4
-  int term = thread_index() % 4;              ///< l%4
+  int thread = thread_index();
+  int warp = thread / warp_size;
+  int line = thread % warp_size / 4;  ///< l/4
+  int term = thread % 4;              ///< l%4
 };
-
-[[nodiscard]] __device__ __forceinline__ int warp_index() { return thread_index() / warp_size; }
 
 /// Pools a window of one filter, applies the sigmoid, and keeps argmax and output.
 __device__ __forceinline__ void finish_tensor_window(const FusedBlock& block, const FusedWorkspace& work, int filter,
@@ -50,13 +50,14 @@ __device__ __forceinline__ void tensor_forward_first(const FusedBlock& block, co
   const int windows = block.windows();
   const int tiles = block.tensor.by_forward_tiles.value;  // of windows
   const int filter_tiles = block.filters / 8;
-  for (int item = warp_index(); item < tiles * filter_tiles; item += tensor_warps) {
+  for (int item = lane.warp; item < tiles * filter_tiles; item += tensor_warps) {
     const int filter_tile = item / block.tensor.by_forward_tiles;
     const int window = (item - filter_tile * tiles) * tensor_first_windows + lane.line;
     const int i = min(window, windows - 1) / block.by_out_w;
     const int j = min(window, windows - 1) - i * block.out_w;
     const float* image = work.activations + block.input_at + 2 * i * block.pitch + 2 * j;
-    const float* filters = work.packed + block.filters_at + block.first_filter_place(8 * filter_tile + lane.line, lane.term);
+    const float* filters =
+        work.packed + block.filters_at + block.first_filter_place(8 * filter_tile + lane.line, lane.term);
 
     TensorSums sums[2] = {};
 #pragma unroll 4
@@ -101,7 +102,7 @@ __device__ __forceinline__ void tensor_forward(const FusedBlock& block, const Fu
   const int tiles = block.tensor.by_forward_tiles.value;  // of windows and filters
   const int window_tiles = block.tensor.by_window_tiles.value;
   const int filter_tiles = block.filters / tensor_filters;
-  for (int item = warp_index(); item < tiles * block.forward_splits; item += tensor_warps) {
+  for (int item = lane.warp; item < tiles * block.forward_splits; item += tensor_warps) {
     const int part = item / block.tensor.by_forward_tiles;
     const int tile = item - part * tiles;
     const int filter_tile = tile / block.tensor.by_window_tiles;
@@ -111,8 +112,8 @@ __device__ __forceinline__ void tensor_forward(const FusedBlock& block, const Fu
     const int j = window - i * block.out_w;
     const float* image = work.activations + block.input_at + 2 * i * block.pitch +
                          (2 * j + lane.line % 2) * block.tensor.pixel + 2 * lane.term;
-    const float* filters = work.packed + block.filters_at +
-                           block.filter_place(tensor_filters * filter_tile + lane.line, 2 * lane.term, 0);
+    const float* filters =
+        work.packed + block.filters_at + block.filter_place(tensor_filters * filter_tile + lane.line, 2 * lane.term, 0);
 
     TensorSums sums[2] = {};
     const int end = min((part + 1) * block.tensor.forward_share, block.tensor.term_tiles);

@@ -10,8 +10,8 @@
 #include "kernels/fused_step_shape.h"
 #include "kernels/geometry.h"
 
-/// The plan of the fused step by tensor cores: where the tensors of a sample are in shared memory, and what each warp has
-/// to do. At run time, or for a network whose kernels are compiled for it alone (kernels/fused_step_fixed.h).
+/// The plan of the fused step by tensor cores: where the tensors of a sample are in shared memory, and what each warp
+/// has to do. At run time, or for a network whose kernels are compiled for it alone (kernels/fused_step_fixed.h).
 namespace touchstone::TOUCHSTONE_BACKEND {
 namespace tensor_plan {
 
@@ -30,8 +30,8 @@ constexpr bool has_form(const FusedStepShape& shape) {
   return kernel == 3 || kernel == 5;
 }
 
-// From a pixel to the next one, each of so many values, and from a row to the next one: the eight values that lanes read
-// of each of the four positions of a window, or of four pixels in a row, are in different banks.
+// From a pixel to the next one, each of so many values, and from a row to the next one: the eight values that lanes
+// read of each of the four positions of a window, or of four pixels in a row, are in different banks.
 constexpr int pixel_pitch(int values) { return round_up_to_residue(values, 8, 16); }
 constexpr int row_pitch(int pixels, int pixel) { return round_up_to_residue(pixels * pixel, banks / 2, banks); }
 

@@ -40,12 +40,20 @@ struct PartialGradient {
   }
 };
 
-[[nodiscard]] __device__ __forceinline__ int thread_index() { return static_cast<int>(threadIdx.x); }
+/// The thread's index, of which the compiler cannot know that it is the same at the next call: what a stage makes of it
+/// would be kept for the next sample, in registers that the stages between need.
+[[nodiscard]] __device__ __forceinline__ int thread_index() {
+  auto index = static_cast<int>(threadIdx.x);
+#ifdef __CUDA_ARCH__
+  asm volatile("" : "+r"(index));
+#endif
+  return index;
+}
 
 /// The thread's index counted from thread `first` on, around the end: where a stage has work of two kinds, the second
 /// begins with the threads that the first has left.
 [[nodiscard]] __device__ __forceinline__ int thread_index_from(int first) {
-  return static_cast<int>((threadIdx.x - static_cast<unsigned>(first)) % fused_threads);
+  return static_cast<int>(static_cast<unsigned>(thread_index() - first) % fused_threads);
 }
 
 }  // namespace touchstone::TOUCHSTONE_BACKEND

@@ -23,18 +23,23 @@
 /// Overflow: a float within 2^-12 of the largest has an infinite high part. Subnormal parts may be taken as zeros.
 namespace touchstone::TOUCHSTONE_BACKEND {
 
-/// Whether the kernels that are compiled can use them: from compute capability 8.0 on.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-inline constexpr bool has_tensor_cores = false;
+/// Whether GPUs of a compute capability (75, 80, ...) take products of TF32 numbers so much faster by tensor cores than
+/// those of floats otherwise that three of them pay, 8 times as fast, and have the shared memory to keep both parts of
+/// all factors. GPUs for displays are not faster at it; the A100 (80) is, but has no room for the networks that ship.
+[[nodiscard]] constexpr bool has_fast_tensor_cores(int capability) { return capability >= 90 && capability < 110; }
+
+/// Whether the kernels that are compiled are for such a GPU.
+#ifdef __CUDA_ARCH__
+inline constexpr bool compiles_tensor_cores = has_fast_tensor_cores(__CUDA_ARCH__ / 10);
 #else
-inline constexpr bool has_tensor_cores = true;
+inline constexpr bool compiles_tensor_cores = true;
 #endif
 
 /// The nearest TF32 number; of two the one with the larger magnitude.
 [[nodiscard]] __device__ __forceinline__ float round_to_tf32(float value) {
 #if defined(TOUCHSTONE_EMULATED)
   return emulation::round_to_tf32(value);
-#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800  // elsewhere nothing calls it
   unsigned bits;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
   return __uint_as_float(bits);
@@ -88,7 +93,8 @@ __device__ __forceinline__ void multiply_tf32(float (&sums)[4], const float (&ro
 #if defined(TOUCHSTONE_EMULATED)
   emulation::multiply_tf32({__builtin_FILE(), __builtin_LINE()}, sums, rows, columns);
 #elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
       "%3};"
       : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
       : "r"(__float_as_uint(rows[0])), "r"(__float_as_uint(rows[1])), "r"(__float_as_uint(rows[2])),

@@ -340,7 +340,8 @@ TEST_F(RuntimeTest, ADeviceIsCurrentForItsThread) {
 TEST_F(RuntimeTest, SharedMemoryIsAskedForDeviceByDevice) {
   constexpr int most_of_second = 232448;
   const auto ask = [](int bytes) {
-    return cudaFuncSetAttribute(reinterpret_cast<const void*>(&add), cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    return cudaFuncSetAttribute(reinterpret_cast<const void*>(&add), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                bytes);
   };
   const auto limit = [] {
     cudaFuncAttributes attributes;

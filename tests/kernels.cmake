@@ -2,7 +2,7 @@
 
 # Each tests/NAME.cpp is a test of its own for the emulated device. Where CUDA is built, all of them are also one program
 # for a GPU, which skips its tests where there is none: one, since each program has all kernels in it.
-set(kernel_tests kernels_block_plan_test kernels_executor_test kernels_fused_step_test kernels_network_pass_test
+set(kernel_tests kernels_block_plan_test kernels_tensor_plan_test kernels_executor_test kernels_fused_step_test kernels_network_pass_test
                  kernels_operations_test kernels_plan_test)
 
 foreach(name IN LISTS kernel_tests)

@@ -325,8 +325,8 @@ TEST_F(FusedStepTest, TensorCoresTakeWhatHasTheirFormAndFits) {
   EXPECT_THAT(plan(seed).reason, HasSubstr("by tensor cores"));
   EXPECT_FALSE(plan(seed, 166912).shape->by_tensor_cores) << "there is no room for it";
   EXPECT_FALSE(backend::plan_fused_step(seed.plan(), hopper, false).shape->by_tensor_cores);
-  for (const Form& form : {Form{"seven filters", {1, 16, 16}, {{7, 3, 2}}}, Form{"windows of 3x3", {1, 16, 16}, {{8, 3, 3}}},
-                           Form{"7x7", {1, 16, 16}, {{8, 7, 2}}},
+  for (const Form& form : {Form{"seven filters", {1, 16, 16}, {{7, 3, 2}}},
+                           Form{"windows of 3x3", {1, 16, 16}, {{8, 3, 3}}}, Form{"7x7", {1, 16, 16}, {{8, 7, 2}}},
                            Form{"eight filters behind the first block", {1, 16, 16}, {{8, 3, 2}, {8, 3, 2}}},
                            Form{"mixed kernels", {1, 20, 20}, {{8, 5, 2}, {16, 3, 2}}}}) {
     ASSERT_TRUE(plan(form).shape.has_value()) << form.name;

@@ -46,11 +46,7 @@ class BoundedPass {
  public:
   BoundedPass(const ExecutionPlan& plan, const std::vector<double>& parameters, const SumMethods& methods,
               std::int64_t batch)
-      : plan_(plan),
-        parameters_(parameters),
-        methods_(methods),
-        batch_(batch),
-        pooled_(plan.operations.size()) {}
+      : plan_(plan), parameters_(parameters), methods_(methods), batch_(batch), pooled_(plan.operations.size()) {}
 
   const RoundedTensor& forward(RoundedTensor images) {
     activations_.push_back(std::move(images));
@@ -86,9 +82,7 @@ class BoundedPass {
   }
 
  private:
-  [[nodiscard]] SumMethod method(std::size_t o) const {
-    return o < methods_.size() ? methods_[o] : SumMethod::plain;
-  }
+  [[nodiscard]] SumMethod method(std::size_t o) const { return o < methods_.size() ? methods_[o] : SumMethod::plain; }
 
   /// The roundings that bound a convolution's sum of so many terms.
   [[nodiscard]] std::int64_t roundings(std::size_t o, std::int64_t terms) const {
@@ -260,8 +254,7 @@ BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<
 }
 
 std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,
-                                        std::vector<double> images, std::int64_t batch,
-                                        const SumMethods& methods) {
+                                        std::vector<double> images, std::int64_t batch, const SumMethods& methods) {
   BoundedPass pass(plan, parameters, methods, batch);
   pass.forward(RoundedTensor::exact(std::move(images)));
   return pass.close_windows();

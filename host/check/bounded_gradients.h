@@ -45,7 +45,6 @@ BoundedGradients bounded_gradients(const ExecutionPlan& plan, const std::vector<
 
 /// How many close windows each sample has.
 std::vector<std::int64_t> close_windows(const ExecutionPlan& plan, const std::vector<double>& parameters,
-                                        std::vector<double> images, std::int64_t batch,
-                                        const SumMethods& methods = {});
+                                        std::vector<double> images, std::int64_t batch, const SumMethods& methods = {});
 
 }  // namespace touchstone::check

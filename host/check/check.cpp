@@ -53,6 +53,16 @@ layers = [{type = "conv2d", filters = 3, kernel = 5}, {type = "sigmoid"}, {type 
 constexpr std::int64_t blocks_batch_size = 136;
 constexpr std::int64_t blocks_steps = 4;
 
+/// Filters in eights, as tensor cores take them, of a kernel and sizes that kernels are not compiled for: where a
+/// device has a path by them.
+constexpr const char* eights_network = R"(name = "eights"
+input = [1, 28, 28]
+layers = [{type = "conv2d", filters = 8, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
+          {type = "conv2d", filters = 16, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
+          {type = "conv2d", filters = 16, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
+          {type = "flatten"}, {type = "dense", units = 10}]
+)";
+
 /// Of the runs of networks other than `seed`, in which a few small steps tell as much as many.
 constexpr std::int64_t companion_batch_size = 16;
 constexpr std::int64_t companion_steps = 10;
@@ -134,6 +144,11 @@ void check_companions(NetworkRun run, const CheckSettings& settings, const std::
   };
   check(Network::parse(mixed_network, "mixed"), companion_batch_size, companion_steps, paths);
   check(Network::parse(blocks_network, "blocks"), blocks_batch_size, blocks_steps, paths);
+  for (const ExecutorPath& path : paths) {
+    if (path.tensor_cores) {
+      check(Network::parse(eights_network, "eights"), companion_batch_size, companion_steps, {path});
+    }
+  }
   if (!settings.autoencoders) return;
   for (const char* const name : autoencoders) {
     check(Network::named(name), companion_batch_size, companion_steps, {paths.back()});

@@ -319,7 +319,7 @@ NetworkReport check_network(const NetworkRun& run, const ExecutorMaker& make_exe
   return check_network(run, std::vector<ExecutorPath>{{"", make_executor}}, observer).front();
 }
 
-std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vector<ExecutorPath>& paths,
+std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vector<ExecutorPath>& all_paths,
                                          const StageObserver& observer) {
   const auto announce = [&observer](const std::string& stage) {
     if (observer) observer(stage);
@@ -327,13 +327,18 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
   Course course(run);
   const std::size_t operations = course.settings.plan.operations.size();
   course.methods.assign(operations, SumMethod::plain);
+  std::vector<ExecutorPath> paths;
   std::vector<std::unique_ptr<Executor>> devices;
-  for (const ExecutorPath& path : paths) {
-    devices.push_back(path.make(course.settings));
+  for (const ExecutorPath& path : all_paths) {
+    std::unique_ptr<Executor> device = path.make(course.settings);
+    if (path.tensor_cores && !device->path().tensor_cores) continue;
+    paths.push_back(path);
+    devices.push_back(std::move(device));
     for (std::size_t i = 0; i < operations; ++i) {
       course.methods[i] = std::max(course.methods[i], devices.back()->sum_method(i));
     }
   }
+  if (paths.empty()) throw Error("check: the device does not take the network " + run.network.name());
   const std::vector<float> drawn = initial_parameters(run.network, run.seed);
   const Parameters initial(drawn.begin(), drawn.end());
 

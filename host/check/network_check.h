@@ -20,6 +20,7 @@ using ExecutorMaker = std::function<std::unique_ptr<Executor>(const ExecutorSett
 struct ExecutorPath {
   std::string name;  ///< "fused"; empty where there is only one
   ExecutorMaker make;
+  bool tensor_cores = false;  ///< whether it is theirs, and left out for a network that they do not take
 };
 
 /// What the checks of a whole network run: training of `network` on `training`, mini-batch after mini-batch in the

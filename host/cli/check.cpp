@@ -160,6 +160,7 @@ std::vector<check::ExecutorPath> paths_of(const DeviceRequest& device) {
   std::vector<check::ExecutorPath> paths = {{chosen.name, maker(device)}};
   if (chosen.tensor_cores) {
     paths.front().name += " by tensor cores";
+    paths.front().tensor_cores = true;
     DeviceRequest without = device;
     without.tensor_cores = false;
     paths.push_back({chosen.name, maker(without)});

@@ -76,7 +76,8 @@ std::vector<DeviceInfo> list_devices() {
   devices.push_back({"cpu", fmt::format("{}, {} {}, {}", processor_name(), cores, cores == 1 ? "core" : "cores",
                                         cpu::instruction_set())});
   devices.push_back({"emulated", "the CUDA kernels on the processor: slow, for checking them where there is no GPU"});
-  devices.push_back({"emulated:1", "the same as of compute capability 9.0: tensor cores, 227 KB of shared memory a block"});
+  devices.push_back(
+      {"emulated:1", "the same as of compute capability 9.0: tensor cores, 227 KB of shared memory a block"});
   devices.push_back(
       {"reference", "double precision, layer by layer, written to be read: what the others are checked with"});
   return devices;
@@ -88,7 +89,8 @@ bool is_emulated(std::string_view name) { return device_index(name, emulated_kin
 
 void validate_device_name(const std::string& name) {
   const std::vector<std::string> names = device_names();
-  if (std::find(names.begin(), names.end(), name) != names.end() || device_index(name, cuda_kind) || is_emulated(name)) return;
+  if (std::find(names.begin(), names.end(), name) != names.end() || device_index(name, cuda_kind) || is_emulated(name))
+    return;
   throw UsageError(fmt::format("unknown device `{}`{} (known: {}, cuda:N, emulated:N)", name, did_you_mean(name, names),
                                fmt::join(names, ", ")));
 }

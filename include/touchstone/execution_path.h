@@ -31,8 +31,8 @@ enum class SumMethod : std::uint8_t {
 
 /// How a device runs a network, and why.
 struct ExecutionPath {
-  std::string name;    ///< "layered" or "fused"
-  std::string detail;  ///< "persistent: 40 KB of parameters and 46 KB for a sample in 227 KB of shared memory"
+  std::string name;           ///< "layered" or "fused"
+  std::string detail;         ///< "persistent: 40 KB of parameters and 46 KB for a sample in 227 KB of shared memory"
   bool tensor_cores = false;  ///< they take the convolutions' products
 };
 
