@@ -64,32 +64,54 @@ __device__ __forceinline__ void pack_parameter(const FusedStepShape& shape, floa
   }
 }
 
+/// A parameter and what its optimizer keeps of it.
+struct ParameterState {
+  float parameter = 0.0F;
+  float slot0 = 0.0F;
+  float slot1 = 0.0F;
+};
+
+/// What the update of parameter `i` needs of it beside its gradient.
+[[nodiscard]] __device__ __forceinline__ ParameterState load_state(const FusedStepTensors& tensors, FusedUpdate update,
+                                                                   int i) {
+  ParameterState state;
+  if (update != FusedUpdate::store) {
+    state.parameter = tensors.parameters[i];
+    state.slot0 = tensors.slot0[i];
+  }
+  if (update == FusedUpdate::adam || update == FusedUpdate::adamw) {
+    state.slot1 = tensors.slot1[i];
+  }
+  return state;
+}
+
 /// Does with parameter `i` what is to be done with its gradient.
 __device__ __forceinline__ void update_parameter(const FusedStepShape& shape, const FusedStepTensors& tensors,
                                                  FusedUpdate update, const OptimizerConstants& constants,
-                                                 const StepRecord& record, int i, float gradient) {
+                                                 const StepRecord& record, int i, ParameterState state,
+                                                 float gradient) {
   if (update == FusedUpdate::store) {
     tensors.gradients[i] = gradient;
     return;
   }
-  float parameter = tensors.parameters[i];
-  switch (update) {
-    case FusedUpdate::sgd:
-      sgd_rule(constants, record, gradient, parameter, tensors.slot0[i]);
-      break;
-    case FusedUpdate::adam:
-      adam_rule<false>(constants, record, gradient, parameter, tensors.slot0[i], tensors.slot1[i]);
-      break;
-    default:
-      adam_rule<true>(constants, record, gradient, parameter, tensors.slot0[i], tensors.slot1[i]);
-      break;
+  if (update == FusedUpdate::sgd) {
+    sgd_rule(constants, record, gradient, state.parameter, state.slot0);
+  } else {
+    if (update == FusedUpdate::adam) {
+      adam_rule<false>(constants, record, gradient, state.parameter, state.slot0, state.slot1);
+    } else {
+      adam_rule<true>(constants, record, gradient, state.parameter, state.slot0, state.slot1);
+    }
+    tensors.slot1[i] = state.slot1;
   }
-  tensors.parameters[i] = parameter;
-  pack_parameter(shape, tensors.packed, i, parameter);
+  tensors.slot0[i] = state.slot0;
+  tensors.parameters[i] = state.parameter;
+  pack_parameter(shape, tensors.packed, i, state.parameter);
 }
 
 /// Adds the parts of all gradients and updates the parameters, by all warps of the grid. A lane adds every 16th part of
-/// four columns; then the lanes are added pairwise, and eight of them take a column each.
+/// four columns; then the lanes are added pairwise, and eight of them take a column each, whose parameters have been on
+/// their way meanwhile.
 __device__ __forceinline__ void update_parameters(const FusedStepShape& shape, const FusedStepTensors& tensors,
                                                   int parts, FusedUpdate update, const OptimizerConstants& constants,
                                                   const StepRecord& record) {
@@ -102,6 +124,8 @@ __device__ __forceinline__ void update_parameters(const FusedStepShape& shape, c
       static_cast<int>(threadIdx.x) / warp_size * static_cast<int>(gridDim.x) + static_cast<int>(blockIdx.x);
   const int warps = block_warps * static_cast<int>(gridDim.x);
   for (int first = warp * update_warp_columns; first < shape.parameter_floats; first += warps * update_warp_columns) {
+    const int own = first + 4 * vector + part_lane;  // of the first eight lanes
+    const ParameterState state = part_lane < 4 ? load_state(tensors, update, own) : ParameterState();
     const float* column = tensors.partials + first + 4 * vector;
     float4 sum = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
 #pragma unroll 4
@@ -122,8 +146,7 @@ __device__ __forceinline__ void update_parameters(const FusedStepShape& shape, c
     if (part_lane < 4) {
       const float low = part_lane == 0 ? sum.x : sum.y;
       const float high = part_lane == 2 ? sum.z : sum.w;
-      update_parameter(shape, tensors, update, constants, record, first + 4 * vector + part_lane,
-                       part_lane < 2 ? low : high);
+      update_parameter(shape, tensors, update, constants, record, own, state, part_lane < 2 ? low : high);
     }
   }
 }

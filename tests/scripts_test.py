@@ -203,7 +203,7 @@ class GpuValidate(unittest.TestCase):
     def test_all_stages_and_then_only_what_has_not_passed(self):
         code, asked, stages = self.run_script()
         self.assertEqual(code, 0)
-        self.assertEqual(asked, ["check"] + 6 * ["train"] + ["bench"])
+        self.assertEqual(asked, ["check"] + 6 * ["train"] + 2 * ["bench"])
         self.assertEqual({name: entry["status"] for name, entry in stages.items()},
                          {name: "not run" if name in ("tests", "memcheck", "racecheck", "initcheck", "synccheck")
                           else "passed" for name in validate.STAGES})
@@ -213,7 +213,7 @@ class GpuValidate(unittest.TestCase):
         self.assertEqual(self.run_script()[1], [])
         self.assertEqual(self.run_script("bench")[1], ["bench"])
         self.answers["--version"] = {"commit": "another"}
-        self.assertEqual(len(self.run_script()[1]), 8)
+        self.assertEqual(len(self.run_script()[1]), 9)
 
     def test_a_failure_is_kept_beside_the_others_results(self):
         self.run_script("bench")
