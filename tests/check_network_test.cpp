@@ -154,6 +154,29 @@ TEST(BoundedGradients, AreThoseOfTheReferenceExecutor) {
   for (std::size_t i = 0; i < expected.size(); ++i) {
     EXPECT_NEAR(bounded.values[i], expected[i], 1e-14 + bounded.bounds[i] * 0x1p-20) << i;
   }
+
+  // By tensor cores the values are the same, and the bounds wider: those of the convolution's own gradients by what its
+  // sums lose, and through it those of all others.
+  const BoundedGradients by_tensor_cores =
+      bounded_gradients(settings.plan, parameters, pixels, images->labels, {SumMethod::tensor_cores});
+  EXPECT_EQ(by_tensor_cores.values, bounded.values);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (bounded.bounds[i] > 0) {
+      EXPECT_GT(by_tensor_cores.bounds[i], bounded.bounds[i]) << i;
+      EXPECT_LT(by_tensor_cores.bounds[i], 20 * bounded.bounds[i]) << i;
+    }
+  }
+}
+
+TEST(NetworkCheck, LeavesOutAPathByTensorCoresThatANetworkDoesNotTake) {
+  const NetworkRun run{
+      .network = test::tiny_network(), .training = test::tiny_images(101, 1), .steps = 2, .batch_size = 16};
+  const ExecutorMaker cpu = [](const ExecutorSettings& settings) { return make_cpu_executor(settings, 1); };
+  const std::vector<NetworkReport> reports =
+      check_network(run, std::vector<ExecutorPath>{{"by tensor cores", cpu, true}, {"plain", cpu}});
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports.front().path, "plain");
+  EXPECT_THROW(check_network(run, std::vector<ExecutorPath>{{"by tensor cores", cpu, true}}), Error);
 }
 
 TEST(BoundedMaxpool, LeavesCloseChoicesOpenButNotTies) {

@@ -122,8 +122,8 @@ TEST_F(CliResults, InfoGivesAnOverview) {
   EXPECT_EQ(overview["networks"][0]["name"], "seed");
   EXPECT_EQ(overview["devices"], run_json({"info", "devices"}));
   const std::string text = run({"info"}).out;
-  for (const char* part :
-       {"touchstone 0.1.0", "cuda:0", "cpu", "emulated", "reference", "seed", "wide", "autoencoder-tied"}) {
+  for (const char* part : {"touchstone 0.1.0", "cuda:0", "cpu", "emulated", "emulated:1", "reference", "seed", "wide",
+                           "autoencoder-tied"}) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   }
 }

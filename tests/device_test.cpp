@@ -41,6 +41,31 @@ TEST(Device, GpusGoByTheirNumber) {
   }
 }
 
+TEST(Device, EmulatedDevicesGoByTheirNumber) {
+  for (const char* name : {"emulated", "emulated:0", "emulated:1"}) {
+    EXPECT_NO_THROW(validate_device_name(name)) << name;
+    EXPECT_TRUE(is_emulated(name)) << name;
+  }
+  for (const char* name : {"emulated:", "emulated:x", "emulatedX", "emulated:1x"}) {
+    EXPECT_THROW(validate_device_name(name), UsageError) << name;
+  }
+  for (const char* name : {"cuda", "cuda:1", "cpu"}) EXPECT_FALSE(is_emulated(name)) << name;
+  EXPECT_THAT(test::error_message([] { make_executor({.name = "emulated:2"}, seed_settings()); }),
+              HasSubstr("device emulated:2: there are 2 GPUs, counted from emulated:0"));
+}
+
+TEST(Device, TensorCoresAreOfTheSecondEmulatedDeviceAndCanBeTurnedOff) {
+  const ExecutionPlan plan = seed_settings().plan;
+  EXPECT_FALSE(execution_path({.name = "emulated"}, plan).tensor_cores);
+  const ExecutionPath by_them = execution_path({.name = "emulated:1"}, plan);
+  EXPECT_TRUE(by_them.tensor_cores);
+  EXPECT_THAT(by_them.detail, HasSubstr("convolutions by tensor cores"));
+  const ExecutionPath without = execution_path({.name = "emulated:1", .tensor_cores = false}, plan);
+  EXPECT_FALSE(without.tensor_cores);
+  EXPECT_EQ(without.name, "fused");
+  EXPECT_FALSE(execution_path({.name = "emulated:1", .path = PathRequest::layered}, plan).tensor_cores);
+}
+
 TEST(Device, AGpuThatIsNotThereIsAnErrorInOneLine) {
   const std::string message = test::error_message([] { make_executor({.name = "cuda:4711"}, seed_settings()); });
   EXPECT_THAT(message, HasSubstr("device cuda"));

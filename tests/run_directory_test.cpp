@@ -20,7 +20,7 @@ using ::testing::MatchesRegex;
 
 RunConfiguration full_configuration(const TemporaryDirectory& directory) {
   RunConfiguration run{.network = Network::named("wide"),
-                       .device = {.name = "cuda:1", .threads = 3, .graph = false, .tf32 = true},
+                       .device = {.name = "cuda:1", .threads = 3, .graph = false, .tf32 = true, .tensor_cores = false},
                        .initial_weights = directory / "w.safetensors"};
   run.settings.recipe = run.network.recipe();
   run.settings.recipe.use_optimizer(OptimizerKind::adamw);
@@ -43,6 +43,7 @@ TEST(RunConfiguration, ReadsBackWhatItWrote) {
   EXPECT_EQ(read.device.name, "cuda:1");
   EXPECT_FALSE(read.device.graph);
   EXPECT_TRUE(read.device.tf32);
+  EXPECT_FALSE(read.device.tensor_cores);
   EXPECT_EQ(read.device.threads, 3);
   EXPECT_EQ(read.settings.recipe.learning_rate, written.settings.recipe.learning_rate);
   EXPECT_EQ(read.settings.recipe.epochs, written.settings.recipe.epochs);
