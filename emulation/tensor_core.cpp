@@ -53,7 +53,7 @@ void multiply(const TensorFactors& lanes) {
   }
   for (int row = 0; row < tile_rows; ++row) {
     for (int column = 0; column < tile_columns; ++column) {
-      float& sum = lanes[static_cast<std::size_t>(row % 8 * 4 + column / 2)]->sums[row / 8 * 2 + column % 2];
+      float& sum = lanes[lane_of(row, column / 2)]->sums[row / 8 * 2 + column % 2];
       double exact = sum;
       for (int term = 0; term < terms; ++term) {
         exact += rows[row][term] * columns[column][term];
