@@ -345,7 +345,7 @@ __device__ __forceinline__ void add_tensor_data(const FusedBlock& block, const F
   const int values = block.height * block.width * block.channels;
   for (int item = thread_index(); item < values / vector; item += fused_threads) {
     float4 sum = load4(work.scratch + item * vector);
-#pragma unroll
+#pragma unroll 10
     for (int part = 1; part < KERNEL * (block.filters / 8); ++part) {
       sum = add4(sum, load4(work.scratch + part * values + item * vector));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `touchstone train` as its users meet it: results, files, going on.
 #include <cmath>
+#include <utility>
 
 #include "cli_fixture.h"
 
@@ -193,6 +194,27 @@ TEST_F(CliTrain, ResumeRefusesAnythingElse) {
   other.replace(other.find("filters = 3"), 11, "filters = 4");
   write("other.toml", other);
   expect_error(run({"train", "--resume", "run", "--network", "other.toml"}), 1, "the description of tiny is not the");
+}
+
+TEST_F(CliTrain, TensorCoresCanBeTurnedOffAndStaySoWhenARunGoesOn) {
+  for (const auto& [prefix, count] : {std::pair{"train", 4U}, std::pair{"t10k", 2U}}) {
+    write("data/" + std::string(prefix) + "-images-idx3-ubyte",
+          idx_header({count, 28, 28}) + std::string(std::size_t{count} * 28 * 28, 'x'));
+    write("data/" + std::string(prefix) + "-labels-idx1-ubyte", idx_header({count}) + std::string(count, '\1'));
+  }
+  const std::vector<std::string> seed = {"train", "data",     "--network",  "seed",     "--batch-size",
+                                         "4",     "--device", "emulated:1", "--epochs", "1"};
+  const auto path_of = [&](std::vector<std::string> arguments, const std::vector<std::string>& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_json(arguments)["path"].get<std::string>();
+  };
+  const std::string part = ", convolutions by tensor cores";
+  EXPECT_NE(path_of(seed, {"--out", "with"}).find(part), std::string::npos);
+  EXPECT_NE(path_of(seed, {"--out", "auto", "--tensor-cores", "auto"}).find(part), std::string::npos);
+  const std::string without = path_of(seed, {"--out", "without", "--tensor-cores", "off"});
+  EXPECT_EQ(without.rfind("fused: persistent", 0), 0U) << without;
+  EXPECT_EQ(without.find("tensor cores"), std::string::npos) << without;
+  EXPECT_EQ(path_of({"train", "--resume", "without"}, {"--epochs", "2"}), without);
 }
 
 TEST_F(CliTrain, InitStartsFromGivenWeights) {

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The tensor cores of the emulated device: products of a warp, and what it reports.
-#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 #include "emulation_support.h"
-#include "kernels/tensor_core.h"
-#include "touchstone/random.h"
 
 namespace touchstone::emulated {
 namespace {
@@ -82,106 +80,89 @@ TEST_F(TensorTest, RoundsToElevenBitsAndAwayFromZeroInTheMiddle) {
   EXPECT_EQ(round_to_tf32(1.0F + 0x1p-10F), 1.0F + 0x1p-10F);
   EXPECT_EQ(round_to_tf32(1.0F + 0x1p-11F), 1.0F + 0x1p-10F);
   EXPECT_EQ(round_to_tf32(-1.0F - 0x1p-11F), -1.0F - 0x1p-10F);
-  EXPECT_EQ(round_to_tf32(1.0F + 0x1p-12F), 1.0F);
+  EXPECT_EQ(round_to_tf32(1.0F + 0x1p-11F - 0x1p-23F), 1.0F);
+  EXPECT_EQ(round_to_tf32(-1.0F - 0x1p-11F + 0x1p-23F), -1.0F);
   EXPECT_EQ(round_to_tf32(2.0F - 0x1p-23F), 2.0F) << "the carry reaches the exponent";
   EXPECT_EQ(round_to_tf32(0.0F), 0.0F);
   EXPECT_EQ(round_to_tf32(std::numeric_limits<float>::infinity()), std::numeric_limits<float>::infinity());
+  EXPECT_EQ(round_to_tf32(-std::numeric_limits<float>::infinity()), -std::numeric_limits<float>::infinity());
   EXPECT_EQ(round_to_tf32(std::numeric_limits<float>::max()), std::numeric_limits<float>::infinity());
-  EXPECT_TRUE(std::isnan(round_to_tf32(std::numeric_limits<float>::quiet_NaN())));
+  for (const std::uint32_t bits : {0x7FC00000U, 0x7FC00001U, 0x7FFFFFFFU, 0xFFFFFFFFU}) {
+    EXPECT_TRUE(std::isnan(round_to_tf32(std::bit_cast<float>(bits)))) << bits;
+  }
+}
+
+/// The sums of one warp's product where one factor is replaced.
+std::vector<float> product_with(bool of_rows, std::size_t place, float factor) {
+  std::vector<float> left = numbers(rows * terms, 1);
+  std::vector<float> right = numbers(terms * columns, 2);
+  (of_rows ? left : right).at(place) = factor;
+  const DeviceArray<float> a(left);
+  const DeviceArray<float> b(right);
+  const DeviceArray<float> c(numbers(rows * columns, 3));
+  launch(multiply, 1, 32, 0, nullptr, a.data(), b.data(), c.data());
+  return c.read();
 }
 
 TEST_F(TensorTest, AFactorWithMoreBitsIsReported) {
-  std::vector<float> left = numbers(rows * terms, 1);
-  left[77] = 1.0F + 0x1p-12F;
-  const DeviceArray<float> a(left);
-  const DeviceArray<float> b(numbers(terms * columns, 2));
-  const DeviceArray<float> c(numbers(rows * columns, 3));
-  launch(multiply, 1, 32, 0, nullptr, a.data(), b.data(), c.data());
-  EXPECT_THAT(error_of([] { check(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }),
-              AllOf(HasSubstr("multiply"), HasSubstr("1.00024414, which is no TF32 number")));
+  for (const bool of_rows : {true, false}) {
+    start_over();
+    EXPECT_THAT(error_of([&] { product_with(of_rows, 61, 1.0F + 0x1p-12F); }),
+                AllOf(HasSubstr("multiply"), HasSubstr("1.00024414, which is no TF32 number")));
+    start_over();
+    EXPECT_EQ(error_of([&] { product_with(of_rows, 61, 1.0F + 0x1p-10F); }), "");
+  }
 }
 
-__global__ void half_of_a_warp(float* sums) {
+TEST_F(TensorTest, NotANumberReachesTheSumsOfItsRowAlone) {
+  const std::vector<float> sums = product_with(true, 3 * terms + 5, std::bit_cast<float>(0x7FC00001U));
+  for (int i = 0; i < rows * columns; ++i) {
+    EXPECT_EQ(std::isnan(sums[static_cast<std::size_t>(i)]), i / columns == 3) << i;
+  }
+}
+
+__global__ void come_in_part(unsigned coming) {
   const float of_rows[4] = {1, 1, 1, 1};
   const float of_columns[2] = {1, 1};
   float own[4] = {};
-  if (threadIdx.x < 16) emulation::multiply_tf32({"here", 2}, own, of_rows, of_columns);
-  sums[threadIdx.x] = own[0];
+  if (threadIdx.x < coming) emulation::multiply_tf32({"here", 2}, own, of_rows, of_columns);
 }
 
-TEST_F(TensorTest, AWarpOfWhichHalfComesIsReported) {
-  const DeviceArray<float> sums(32);
-  launch(half_of_a_warp, 1, 32, 0, nullptr, sums.data());
-  EXPECT_THAT(error_of([] { check(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }),
-              AllOf(HasSubstr("multiply_tf32"), HasSubstr("here:2")));
-}
-
-/// sums = left * right, [16][8] of `count` terms, of floats in two parts.
-__global__ void multiply_floats(const float* left, const float* right, int count, float* sums) {
-  const int line = static_cast<int>(threadIdx.x) / 4;
-  const int term = static_cast<int>(threadIdx.x) % 4;
-  TensorSums own = {};
-  for (int first = 0; first < count; first += terms) {
-    TensorRows of_rows;
-    TensorColumn of_column;
-    for (int i = 0; i < 4; ++i) {
-      const SplitFloat parts = split(left[(line + i % 2 * 8) * count + first + term + i / 2 * 4]);
-      of_rows.high[i] = parts.high;
-      of_rows.low[i] = parts.low;
-    }
-    for (int i = 0; i < 2; ++i) {
-      const SplitFloat parts = split(right[line * count + first + term + i * 4]);
-      of_column.high[i] = parts.high;
-      of_column.low[i] = parts.low;
-    }
-    add_tensor_product(own, of_rows, of_column);
+TEST_F(TensorTest, LanesThatEndWithoutComingAreReported) {
+  for (const emulation::Options& options : emulation::standard_schedules) {
+    start_over(options);
+    launch(come_in_part, 1, 32, 0, nullptr, 31U);
+    EXPECT_THAT(error_of(synchronise),
+                AllOf(HasSubstr("come_in_part"), HasSubstr("multiply_tf32(0xffffffff) at here:2"), HasSubstr("ended")));
   }
-  for (int i = 0; i < 4; ++i) sums[(line + i / 2 * 8) * columns + 2 * term + i % 2] = own[i];
 }
 
-std::vector<float> random_floats(std::size_t count, std::uint64_t seed) {
-  std::vector<float> values;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint32_t word = random_word(seed, RandomPurpose::check, 0, i);
-    values.push_back(static_cast<float>(word) * 0x1p-31F - 1.0F);
+TEST_F(TensorTest, LanesThatTheBlockDoesNotHaveAreReported) {
+  launch(come_in_part, 1, 40, 0, nullptr, 40U);
+  EXPECT_THAT(error_of(synchronise), AllOf(HasSubstr("names lanes 0xffffff00"), HasSubstr("never were")));
+}
+
+__global__ void wait_elsewhere(bool at_barrier) {
+  const float of_rows[4] = {1, 1, 1, 1};
+  const float of_columns[2] = {1, 1};
+  float own[4] = {};
+  if (threadIdx.x < 16) {
+    emulation::multiply_tf32({"here", 3}, own, of_rows, of_columns);
+  } else if (at_barrier) {
+    __syncthreads();
+  } else {
+    __syncwarp();
   }
-  return values;
 }
 
-TEST_F(TensorTest, SumsOfFloatsAreWithinTheBoundThatCheckAllows) {
-  constexpr double unit = 0x1p-24;
-  double worst = 0;
-  for (const int count : {8, 40, 200}) {
-    const std::vector<float> left = random_floats(static_cast<std::size_t>(rows * count), 1);
-    const std::vector<float> right = random_floats(static_cast<std::size_t>(columns * count), 2);
-    const DeviceArray<float> a(left);
-    const DeviceArray<float> b(right);
-    const DeviceArray<float> c(rows * columns);
-    launch(multiply_floats, 1, 32, 0, nullptr, a.data(), b.data(), count, c.data());
-    const std::vector<float> sums = c.read();
-    for (int i = 0; i < rows * columns; ++i) {
-      double expected = 0;
-      double magnitude = 0;
-      for (int term = 0; term < count; ++term) {
-        const double product = static_cast<double>(left[static_cast<std::size_t>(i / columns * count + term)]) *
-                               right[static_cast<std::size_t>(i % columns * count + term)];
-        expected += product;
-        magnitude += std::abs(product);
-      }
-      const double error = std::abs(sums[static_cast<std::size_t>(i)] - expected);
-      EXPECT_LE(error, (2 * count + 16) * unit * magnitude) << count << " terms, " << i;
-      worst = std::max(worst, error / magnitude);
+TEST_F(TensorTest, LanesThatWaitElsewhereAreReported) {
+  for (const emulation::Options& options : emulation::standard_schedules) {
+    for (const bool at_barrier : {true, false}) {
+      start_over(options);
+      launch(wait_elsewhere, 1, 32, 0, nullptr, at_barrier);
+      EXPECT_THAT(error_of(synchronise),
+                  AllOf(HasSubstr("wait_elsewhere"), HasSubstr("multiply_tf32(0xffffffff) at here:3")));
     }
-  }
-  EXPECT_LT(worst, 0x1p-20) << "TF32 alone is off by 2^-12 and more";
-}
-
-TEST_F(TensorTest, TwoPartsHoldAFloatToTwentyTwoBits) {
-  for (const float value : random_floats(1000, 3)) {
-    const SplitFloat parts = split(value);
-    EXPECT_LE(std::abs(static_cast<double>(value) - parts.high - parts.low), 0x1p-22 * std::abs(value)) << value;
-    EXPECT_EQ(emulation::round_to_tf32(parts.high), parts.high);
-    EXPECT_EQ(emulation::round_to_tf32(parts.low), parts.low);
   }
 }
 

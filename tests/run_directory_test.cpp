@@ -85,6 +85,16 @@ TEST(RunConfiguration, RefusesAnUnknownKey) {
               AllOf(HasSubstr("config.toml:"), HasSubstr("[run]"), HasSubstr("did you mean `threads`?")));
 }
 
+TEST(RunConfiguration, TensorCoresMayBeUsedWhereAnOlderRunDoesNotTell) {
+  const TemporaryDirectory directory;
+  full_configuration(directory).save(directory.path());
+  std::string text = test::read_file(directory / config_file);
+  const std::string line = "tensor_cores = false\n";
+  ASSERT_NE(text.find(line), std::string::npos) << text;
+  (void)directory.write(config_file, text.erase(text.find(line), line.size()));
+  EXPECT_TRUE(RunConfiguration::load(directory.path()).device.tensor_cores);
+}
+
 TEST(RunConfiguration, SaysWhenThereIsNone) {
   const TemporaryDirectory directory;
   EXPECT_THAT(error_message([&] { RunConfiguration::load(directory.path()); }), HasSubstr("a run directory?"));
