@@ -3,6 +3,7 @@
 // The tensor cores of the emulated device: products of a warp, and what it reports.
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -22,21 +23,19 @@ constexpr int terms = 8;
 
 /// sums += left * right, [16][8] += [16][8] * [8][8], by each warp for its own matrices.
 __global__ void multiply(const float* left, const float* right, float* sums) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const std::ptrdiff_t warp = threadIdx.x / 32;
   const float* a = left + warp * rows * terms;
   const float* b = right + warp * terms * columns;
   float* c = sums + warp * rows * columns;
-  const int line = lane / 4;
-  const int term = lane % 4;
+  const int line = static_cast<int>(threadIdx.x) % 32 / 4;
+  const int term = static_cast<int>(threadIdx.x) % 4;
   const float of_rows[4] = {a[line * terms + term], a[(line + 8) * terms + term], a[line * terms + term + 4],
                             a[(line + 8) * terms + term + 4]};
   const float of_columns[2] = {b[term * columns + line], b[(term + 4) * columns + line]};
-  float* const places[4] = {c + line * columns + 2 * term, c + line * columns + 2 * term + 1,
-                            c + (line + 8) * columns + 2 * term, c + (line + 8) * columns + 2 * term + 1};
-  float own[4] = {*places[0], *places[1], *places[2], *places[3]};
+  const auto place = [=](int i) { return (line + i / 2 * 8) * columns + 2 * term + i % 2; };
+  float own[4] = {c[place(0)], c[place(1)], c[place(2)], c[place(3)]};
   emulation::multiply_tf32({"here", 1}, own, of_rows, of_columns);
-  for (int i = 0; i < 4; ++i) *places[i] = own[i];
+  for (int i = 0; i < 4; ++i) c[place(i)] = own[i];
 }
 
 /// Small whole numbers, no two neighbours alike.
@@ -58,17 +57,13 @@ TEST_F(TensorTest, AWarpMultipliesMatricesAndAddsThem) {
     const DeviceArray<float> c(before);
     launch(multiply, 1, 32 * warps, 0, nullptr, a.data(), b.data(), c.data());
     const std::vector<float> sums = c.read();
-    for (int warp = 0; warp < warps; ++warp) {
-      for (int row = 0; row < rows; ++row) {
-        for (int column = 0; column < columns; ++column) {
-          const auto place = static_cast<std::size_t>((warp * rows + row) * columns + column);
-          float expected = before[place];
-          for (int term = 0; term < terms; ++term) {
-            expected += left[static_cast<std::size_t>((warp * rows + row) * terms + term)] *
-                        right[static_cast<std::size_t>((warp * terms + term) * columns + column)];
-          }
-          ASSERT_EQ(sums[place], expected) << warp << ", " << row << ", " << column;
+    for (std::size_t line = 0; line < std::size_t{warps} * rows; ++line) {
+      for (std::size_t column = 0; column < columns; ++column) {
+        float expected = before[line * columns + column];
+        for (std::size_t term = 0; term < terms; ++term) {
+          expected += left[line * terms + term] * right[(line / rows * terms + term) * columns + column];
         }
+        ASSERT_EQ(sums[line * columns + column], expected) << line << ", " << column;
       }
     }
   }

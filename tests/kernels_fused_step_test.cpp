@@ -170,6 +170,39 @@ TEST_F(FusedStepTest, GradientsAreThoseOfTheReferenceForEachForm) {
   }
 }
 
+// What no bound shows, since bounds allow all roundings to point the same way: a factor of which a part is lost.
+TEST_F(FusedStepTest, ByTensorCoresGradientsAreNearlyAsExactAsByMultiplyAdds) {
+  const Form& form = *std::find_if(forms().begin(), forms().end(),
+                                   [](const Form& each) { return each.name == "seed, by tensor cores"; });
+  const ExecutorSettings settings = settings_of(form);
+  const std::vector<std::uint32_t> samples = sample_order(64);
+  const std::vector<double> expected = prepared_reference(form, settings)->gradients(samples);
+  const auto errors = [&](const CudaOptions& options) {
+    const std::vector<double> gradients = prepared(form, settings, options)->gradients(samples);
+    std::vector<double> of_tensors;  // root mean squares
+    for (const Operation& operation : settings.plan.operations) {
+      const ParameterSlot& slot = operation.parameters;
+      for (const auto& [begin, count] :
+           {std::pair(slot.weights, slot.weights_count), std::pair(slot.bias, slot.bias_count)}) {
+        double squares = 0;
+        for (std::int64_t i = begin; i < begin + count; ++i) {
+          const double error = gradients[static_cast<std::size_t>(i)] - expected[static_cast<std::size_t>(i)];
+          squares += error * error;
+        }
+        if (count > 0) of_tensors.push_back(std::sqrt(squares / static_cast<double>(count)));
+      }
+    }
+    return of_tensors;
+  };
+  const std::vector<double> by_tensor_cores = errors(fused_options);
+  const std::vector<double> by_multiply_adds = errors({.tensor_cores = false, .path = PathRequest::fused});
+  ASSERT_EQ(by_tensor_cores.size(), 6U);
+  for (std::size_t i = 0; i < by_tensor_cores.size(); ++i) {
+    EXPECT_GT(by_tensor_cores[i], 0) << i;
+    EXPECT_LT(by_tensor_cores[i], 4 * by_multiply_adds[i]) << i;
+  }
+}
+
 TEST_F(FusedStepTest, LogitsAndEvaluationAreThoseOfTheReferenceForEachForm) {
   for (const Form& form : forms()) {
     SCOPED_TRACE(form.name);

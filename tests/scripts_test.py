@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -249,6 +250,49 @@ class GpuValidate(unittest.TestCase):
         self.assertEqual(target.read_bytes(), struct.pack(">4I", 0x803, 2, 2, 1) + b"abcd")
         validate.first_images(source, target, 9)
         self.assertEqual(target.read_bytes(), struct.pack(">4I", 0x803, 3, 2, 1) + b"abcdef")
+
+
+@unittest.skipUnless(importlib.util.find_spec("tomllib"), "needs Python 3.11")
+class Mutate(unittest.TestCase):
+    TABLE = """\
+checks = ["network"]
+{device}
+
+[plain]
+what = "a mistake"
+from = "a"
+to = "b"
+
+[elsewhere]
+what = "another"
+device = "cpu"
+from = "a"
+to = "c"
+"""
+
+    def setUp(self):
+        self.mutate = load("mutate")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.mutate.TABLES = Path(folder.name)
+
+    def mutants(self, device):
+        path = self.mutate.TABLES / "kernels" / "x.h.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(self.TABLE.format(device=device), encoding="utf-8")
+        return self.mutate.read_table(path)
+
+    def test_device_of_a_mutant_of_a_file_and_of_a_folder(self):
+        self.assertEqual([mutant.device for mutant in self.mutants("")], ["emulated", "cpu"])
+        self.assertEqual([mutant.device for mutant in self.mutants('device = "emulated:1"')], ["emulated:1", "cpu"])
+
+    def test_all_rounds_are_on_that_device(self):
+        mutant = self.mutants('device = "emulated:1"')[0]
+        for checks in (mutant.checks, ()):  # the first round, and all checks
+            with unittest.mock.patch.object(self.mutate.subprocess, "run") as run:
+                run.return_value.returncode = 0
+                self.assertEqual(self.mutate.run_check(Path("touchstone"), mutant, checks)[0], "survived")
+            self.assertEqual(run.call_args.args[0][:4], ["touchstone", "check", "--device", "emulated:1"])
 
 
 if __name__ == "__main__":
