@@ -25,6 +25,9 @@ struct Divisor {
 #if defined(__CUDACC__) || defined(TOUCHSTONE_EMULATED)
 /// number / divisor.value, rounded down; the number is not negative, and its product with the divisor below 2^32.
 [[nodiscard]] __device__ __forceinline__ int operator/(int number, const Divisor& divisor) {
+#ifdef __CUDA_ARCH__
+  __builtin_assume(number >= 0);
+#endif
   const unsigned quotient = __umulhi(static_cast<unsigned>(number), divisor.multiplier);
   return divisor.multiplier == 0 ? number : static_cast<int>(quotient);
 }

@@ -6,6 +6,7 @@
 #include "kernels/backend.h"
 #include "kernels/fused_step_shape.h"
 #include "kernels/fused_step_workspace.h"
+#include "kernels/quotient.h"
 #include "kernels/row_lanes.h"
 #include "kernels/sigmoid_value.h"
 #include "kernels/vector_access.h"
@@ -213,17 +214,33 @@ __device__ __forceinline__ void combine_forward(const FusedBlock& block, const F
   return value;
 }
 
-/// The logits. Warp: a class; lane: every 32nd feature.
+/// A lane's part of the sum of so many products, both factors at multiples of 16 bytes: of every 32nd four terms, where
+/// these are all, else of every 32nd term.
+[[nodiscard]] __device__ __forceinline__ float lane_product(const float* a, const float* b, int terms, int lane) {
+  constexpr int vector = 4;
+  float sum = 0.0F;
+  if (terms % vector == 0) {
+#pragma unroll 2
+    for (int i = vector * lane; i < terms; i += vector * warp_size) {
+      const float4 x = load4(a + i);
+      const float4 y = load4(b + i);
+      sum += (x.x * y.x + x.y * y.y) + (x.z * y.z + x.w * y.w);
+    }
+    return sum;
+  }
+  for (int i = lane; i < terms; i += warp_size) {
+    sum += a[i] * b[i];
+  }
+  return sum;
+}
+
+/// The logits. Warp: a class.
 __device__ __forceinline__ void dense_forward(const FusedStepShape& shape, const FusedWorkspace& work) {
   const float* features = work.activations + shape.features_at;
   const int lane = thread_index() % warp_size;
   for (int output = thread_index() / warp_size; output < shape.classes; output += fused_threads / warp_size) {
-    const float* weights = work.packed + shape.dense_at + output * shape.features;
-    float sum = 0.0F;
-    for (int i = lane; i < shape.features; i += warp_size) {
-      sum += features[i] * weights[i];
-    }
-    sum = warp_sum(sum);
+    const float sum =
+        warp_sum(lane_product(features, work.packed + shape.dense_at + output * shape.features, shape.features, lane));
     if (lane == 0) {
       work.logits[output] = sum + work.packed[shape.dense_bias_at + output];
     }
@@ -237,15 +254,18 @@ struct SampleOutcome {
 };
 
 /// Loss and correctness, and in the place of the logits their gradient times `scale`. By one warp; lane: every 32nd
-/// class. Formulas and ties as in kernels/softmax_cross_entropy.cu and kernels/accuracy.cu.
+/// class, of which the first one's values stay in registers. Formulas and ties as in kernels/softmax_cross_entropy.cu
+/// and kernels/accuracy.cu.
 __device__ __forceinline__ SampleOutcome classify(const FusedStepShape& shape, const FusedWorkspace& work,
                                                   float scale) {
   const int lane = thread_index() % warp_size;
   const int label = *work.label;
   float* z = work.logits;
+  const bool has_own = lane < shape.classes;
+  const float own = z[has_own ? lane : 0];
 
-  float largest = z[lane < shape.classes ? lane : 0];
-  int best = lane < shape.classes ? lane : 0;
+  float largest = own;
+  int best = has_own ? lane : 0;
   for (int i = lane + warp_size; i < shape.classes; i += warp_size) {
     if (z[i] > largest) {
       largest = z[i];
@@ -262,16 +282,23 @@ __device__ __forceinline__ SampleOutcome classify(const FusedStepShape& shape, c
     }
   }
 
-  float sum = 0.0F;
-  for (int i = lane; i < shape.classes; i += warp_size) {
+  const float own_exponential = expf(own - largest);
+  float sum = has_own ? own_exponential : 0.0F;
+  for (int i = lane + warp_size; i < shape.classes; i += warp_size) {
     sum += expf(z[i] - largest);
   }
   sum = warp_sum(sum);
   const SampleOutcome outcome{logf(sum) - (z[label] - largest), best == label};
   __syncwarp();  // all lanes have read the label's logit
-  for (int i = lane; i < shape.classes; i += warp_size) {
-    const float probability = expf(z[i] - largest) / sum;
+  const auto store_gradient = [&](int i, float exponential) {
+    const float probability = quotient(exponential, sum);
     z[i] = scale * (i == label ? probability - 1.0F : probability);
+  };
+  if (has_own) {
+    store_gradient(lane, own_exponential);
+  }
+  for (int i = lane + warp_size; i < shape.classes; i += warp_size) {
+    store_gradient(i, expf(z[i] - largest));
   }
   return outcome;
 }

@@ -286,12 +286,12 @@ __device__ __forceinline__ void tensor_backward_data(const FusedBlock& block, co
                              block.filter_place(8 * filter_tile + 2 * lane.term + n, 8 * channel_tile + lane.line, q);
 #pragma unroll
       for (int p = 0; p < KERNEL; ++p) {
-        const float high = weights[p * block.filter_place(0, 0, KERNEL)];
-        const float low = weights[p * block.filter_place(0, 0, KERNEL) + FusedBlock::filter_low];
-        taps[p].high[2 * n + 1] = high;
-        taps[p].low[2 * n + 1] = low;
-        taps[p + 1].high[2 * n] = high;
-        taps[p + 1].low[2 * n] = low;
+        const float* high = weights + p * block.filter_place(0, 0, KERNEL);
+        const float* low = high + FusedBlock::filter_low;
+        taps[p].high[2 * n + 1] = *high;
+        taps[p].low[2 * n + 1] = *low;
+        taps[p + 1].high[2 * n] = load_again(high);
+        taps[p + 1].low[2 * n] = load_again(low);
       }
     }
     float* target = work.scratch + part * block.height * block.width * block.channels + 8 * channel_tile + lane.line;

@@ -112,17 +112,22 @@ __device__ __forceinline__ void tensor_forward(const FusedBlock& block, const Fu
     const int j = window - i * block.out_w;
     const float* image = work.activations + block.input_at + 2 * i * block.pitch +
                          (2 * j + lane.line % 2) * block.tensor.pixel + 2 * lane.term;
+    const int next_row = block.pitch - KERNEL * block.tensor.pixel;  // from behind a row of taps
     const float* filters =
         work.packed + block.filters_at + block.filter_place(tensor_filters * filter_tile + lane.line, 2 * lane.term, 0);
 
     TensorSums sums[2] = {};
-    const int end = min((part + 1) * block.tensor.forward_share, block.tensor.term_tiles);
-#pragma unroll 2
-    for (int terms = part * block.tensor.forward_share; terms < end; ++terms) {
+    const int first = part * block.tensor.forward_share;
+#pragma unroll 8
+    for (int n = 0; n < block.tensor.forward_share; ++n) {
+      const int terms = first + n;
+      if (terms >= block.tensor.term_tiles) {
+        break;  // of the last part
+      }
       const int tap = terms / block.tensor.by_channel_tiles;
-      const int p = tap / KERNEL;
-      const float* x = image + p * block.pitch + (tap - p * KERNEL) * block.tensor.pixel +
-                       (terms - tap * block.tensor.by_channel_tiles.value) * 8;
+      const int p = static_cast<int>(static_cast<unsigned>(tap) / KERNEL);
+      const float* x =
+          image + tap * block.tensor.pixel + p * next_row + (terms - tap * block.tensor.by_channel_tiles.value) * 8;
       const TensorRows rows = load_filter_rows(filters + terms * filter_tiles * 2 * FusedBlock::filter_low);
       add_tensor_product(sums[0], rows, load_column(x, block.tensor.low));
       add_tensor_product(sums[1], rows, load_column(x + block.pitch, block.tensor.low));

@@ -46,6 +46,7 @@ struct PartialGradient {
   auto index = static_cast<int>(threadIdx.x);
 #ifdef __CUDA_ARCH__
   asm volatile("" : "+r"(index));
+  __builtin_assume(index >= 0 && index < fused_threads);
 #endif
   return index;
 }

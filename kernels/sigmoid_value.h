@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/backend.h"
+#include "kernels/quotient.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
 
@@ -10,7 +11,7 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 /// NaN stays NaN.
 __device__ __forceinline__ float sigmoid_value(float x) {
   const float z = expf(-fabsf(x));
-  return (x < 0.0F ? z : 1.0F) / (1.0F + z);
+  return quotient(x < 0.0F ? z : 1.0F, 1.0F + z);
 }
 
 /// The gradient by x, from that by s = sigmoid_value(x).

@@ -40,6 +40,12 @@ __device__ __forceinline__ void store_vector(Element* address, const Vector& val
 #endif
 }
 
+/// Reads a float that has been read already, so that it has a register of its own. Tensor cores take their factors from
+/// neighbouring registers; a value that two of them have would else be kept once, and moved for each product.
+[[nodiscard]] __device__ __forceinline__ float load_again(const float* address) {
+  return *static_cast<const volatile float*>(address);
+}
+
 /// load_vector of four floats.
 [[nodiscard]] __device__ __forceinline__ float4 load4(const float* address) { return load_vector<float4>(address); }
 

@@ -179,6 +179,62 @@ TEST(NetworkCheck, LeavesOutAPathByTensorCoresThatANetworkDoesNotTake) {
   EXPECT_THROW(check_network(run, std::vector<ExecutorPath>{{"by tensor cores", cpu, true}}), Error);
 }
 
+// The cpu device as a path by tensor cores that a network takes, and what it gives off a little.
+class PerturbedExecutor final : public test::ForwardingExecutor {
+ public:
+  PerturbedExecutor(std::unique_ptr<Executor> right, double error)
+      : ForwardingExecutor(std::move(right)), error_(error) {}
+
+  [[nodiscard]] ExecutionPath path() const override {
+    ExecutionPath path = Executor::path();
+    path.tensor_cores = true;
+    return path;
+  }
+  std::vector<double> gradients(std::span<const std::uint32_t> samples) override {
+    std::vector<double> result = right().gradients(samples);
+    for (double& gradient : result) gradient *= 1 + error_;
+    return result;
+  }
+
+ private:
+  double error_;
+};
+
+TEST(NetworkCheck, ComparesTheExactnessOfGradientsByTensorCores) {
+  const NetworkRun run{
+      .network = test::tiny_network(), .training = test::tiny_images(101, 1), .steps = 2, .batch_size = 16};
+  const ExecutorMaker cpu = [](const ExecutorSettings& settings) { return make_cpu_executor(settings, 1); };
+  const auto with_error = [&](double error) {
+    const ExecutorMaker perturbed = [=](const ExecutorSettings& settings) {
+      return std::make_unique<PerturbedExecutor>(cpu(settings), error);
+    };
+    return check_network(run, std::vector<ExecutorPath>{{"by tensor cores", perturbed, true}, {"plain", cpu}});
+  };
+  const std::vector<NetworkReport> reports = with_error(0);
+  ASSERT_EQ(reports.size(), 2U);
+  ASSERT_TRUE(reports[0].exactness.has_value());
+  EXPECT_EQ(reports[0].exactness->other, "plain");
+  EXPECT_EQ(reports[0].exactness->problem, "");
+  EXPECT_NEAR(reports[0].exactness->worst_ratio, 1 / ExactnessReport::allowance, 1e-9);
+  EXPECT_FALSE(reports[1].exactness.has_value());
+  EXPECT_TRUE(reports[0].passed());
+
+  const NetworkReport lost = with_error(0x1p-18).front();  // within the bounds
+  EXPECT_EQ(lost.gradients[0].problem, "");
+  EXPECT_GT(lost.exactness->worst_ratio, 1);
+  EXPECT_THAT(lost.exactness->problem, HasSubstr("gradients of the weights of conv1 are off by "));
+  EXPECT_FALSE(lost.passed());
+}
+
+TEST(Exactness, IsJudgedTensorByTensor) {
+  EXPECT_EQ(compare_exactness({4, 0.1}, {1, 2}, {"a", "b"}).problem, "");
+  EXPECT_NEAR(compare_exactness({4, 0.1}, {1, 2}, {"a", "b"}).worst_ratio, 1, 1e-7);
+  EXPECT_THAT(compare_exactness({1, 9}, {1, 2}, {"a", "b"}).problem, HasSubstr("gradients of the b are off by 9 "));
+  EXPECT_EQ(compare_exactness({0}, {0}, {"a"}).problem, "");
+  EXPECT_NE(compare_exactness({1}, {0}, {"a"}).problem, "");
+  EXPECT_NE(compare_exactness({std::numeric_limits<double>::quiet_NaN()}, {1}, {"a"}).problem, "");
+}
+
 TEST(BoundedMaxpool, LeavesCloseChoicesOpenButNotTies) {
   const MaxpoolShape shape{.height = 1, .width = 6, .kernel_w = 2, .stride_w = 2};
   RoundedTensor input = RoundedTensor::exact({1, 1.05, 3, 3, 5, 7});

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdint>
-#include <string>
 
 #include "kernels/allocator.h"
 #include "kernels/check.h"
 #include "kernels/launch.h"
 #include "kernels/tensor_core.h"
+#include "kernels_buffers.h"
 #include "kernels_tensor_product.h"
 
 namespace touchstone::TOUCHSTONE_BACKEND {
@@ -37,18 +37,6 @@ __global__ void product_kernel(const float* left, const float* right_parts, int 
   for (int i = 0; i < 4; ++i) {
     sums[(line + i / 2 * 8) * product_columns + 2 * pair + i % 2] = own[i];
   }
-}
-
-Buffer<float> to_device(Allocator& allocator, const std::vector<float>& values, const std::string& name) {
-  Buffer<float> buffer(allocator, static_cast<std::int64_t>(values.size()), name);
-  check(cudaMemcpy(buffer.data(), values.data(), buffer.bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
-  return buffer;
-}
-
-std::vector<float> to_host(const Buffer<float>& buffer) {
-  std::vector<float> values(static_cast<std::size_t>(buffer.count()));
-  check(cudaMemcpy(values.data(), buffer.data(), buffer.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
-  return values;
 }
 
 }  // namespace

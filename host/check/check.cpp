@@ -53,10 +53,10 @@ layers = [{type = "conv2d", filters = 3, kernel = 5}, {type = "sigmoid"}, {type 
 constexpr std::int64_t blocks_batch_size = 136;
 constexpr std::int64_t blocks_steps = 4;
 
-/// Filters in eights, as tensor cores take them, of a kernel and sizes that kernels are not compiled for: where a
-/// device has a path by them.
+/// Filters in eights, as tensor cores take them, of a kernel and sizes that kernels are not compiled for, on images
+/// whose rows leave a part of a vector empty: where a device has a path by them.
 constexpr const char* eights_network = R"(name = "eights"
-input = [1, 28, 28]
+input = [1, 28, 27]
 layers = [{type = "conv2d", filters = 8, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
           {type = "conv2d", filters = 16, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
           {type = "conv2d", filters = 16, kernel = 3}, {type = "sigmoid"}, {type = "maxpool2d", kernel = 2},
@@ -66,6 +66,27 @@ layers = [{type = "conv2d", filters = 8, kernel = 3}, {type = "sigmoid"}, {type 
 /// Of the runs of networks other than `seed`, in which a few small steps tell as much as many.
 constexpr std::int64_t companion_batch_size = 16;
 constexpr std::int64_t companion_steps = 10;
+constexpr std::int64_t companion_images = 2000;  // of their own shape
+
+/// The first images, so many at most, to the shape's height and width.
+SharedImageSet cropped(const ImageSet& images, std::int64_t at_most, const ImageShape& shape) {
+  ImageSet result;
+  result.count = std::min(images.count, at_most);
+  result.shape = shape;
+  result.labels.assign(images.labels.begin(), images.labels.begin() + result.count);
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(static_cast<std::size_t>(result.count * shape.count()));
+  for (std::int64_t i = 0; i < result.count; ++i) {
+    for (std::int64_t c = 0; c < shape.channels; ++c) {
+      for (std::int64_t y = 0; y < shape.height; ++y) {
+        const std::uint8_t* row = images.image(i) + (c * images.shape.height + y) * images.shape.width;
+        pixels.insert(pixels.end(), row, row + shape.width);
+      }
+    }
+  }
+  result.pixels = pixels;
+  return std::make_shared<const ImageSet>(std::move(result));
+}
 
 void require_known(const std::vector<std::string>& names) {
   const std::vector<std::string> known = check_names();
@@ -109,6 +130,16 @@ Json to_json(const NetworkReport& network, const GradientReport& report) {
   return json;
 }
 
+Json to_json(const NetworkReport& network, const ExactnessReport& report) {
+  Json json;
+  json["network"] = network.network;
+  json["path"] = network.path;
+  json["other"] = report.other;
+  json["worst_ratio"] = ratio(report.worst_ratio);
+  json["passed"] = report.problem.empty();
+  return json;
+}
+
 Json to_json(const NetworkReport& network, const TrajectoryReport& report) {
   Json json;
   json["network"] = network.network;
@@ -144,10 +175,13 @@ void check_companions(NetworkRun run, const CheckSettings& settings, const std::
   };
   check(Network::parse(mixed_network, "mixed"), companion_batch_size, companion_steps, paths);
   check(Network::parse(blocks_network, "blocks"), blocks_batch_size, blocks_steps, paths);
-  for (const ExecutorPath& path : paths) {
-    if (path.tensor_cores) {
-      check(Network::parse(eights_network, "eights"), companion_batch_size, companion_steps, {path});
-    }
+  std::vector<ExecutorPath> fused = paths;  // the others take blocks like these in networks above
+  if (fused.front().tensor_cores) {
+    fused.resize(std::min<std::size_t>(fused.size(), 2));
+    const SharedImageSet whole =
+        std::exchange(run.training, cropped(*run.training, companion_images, {.height = 28, .width = 27}));
+    check(Network::parse(eights_network, "eights"), companion_batch_size, companion_steps, fused);
+    run.training = whole;
   }
   if (!settings.autoencoders) return;
   for (const char* const name : autoencoders) {
@@ -249,11 +283,13 @@ nlohmann::ordered_json to_json(const CheckReport& report) {
   json["operations"] = to_json(report.operations);
   json["executor"] = to_json(report.executor);
   json["gradients"] = Json::array();
+  json["exactness"] = Json::array();
   json["trajectories"] = Json::array();
   for (const NetworkReport& network : report.networks) {
     for (const GradientReport& gradients : network.gradients) {
       json["gradients"].push_back(to_json(network, gradients));
     }
+    if (network.exactness) json["exactness"].push_back(to_json(network, *network.exactness));
     json["trajectories"].push_back(to_json(network, network.trajectory));
   }
   json["trajectory"] = json["trajectories"].empty() ? Json() : json["trajectories"].front();

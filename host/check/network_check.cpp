@@ -215,6 +215,41 @@ std::vector<Trajectory> follow_reference(const Course& course, const std::vector
   return trajectories;
 }
 
+/// A tensor of the flat parameter vector.
+struct ParameterTensor {
+  std::string name;
+  std::size_t begin;
+  std::size_t count;
+};
+
+std::vector<ParameterTensor> parameter_tensors(const ExecutionPlan& plan) {
+  std::vector<ParameterTensor> tensors;
+  const auto add = [&tensors](const char* kind, const Operation& operation, std::int64_t begin, std::int64_t count) {
+    if (count == 0) return;
+    tensors.push_back({fmt::format("{} of {}", kind, operation.layer), static_cast<std::size_t>(begin),
+                       static_cast<std::size_t>(count)});
+  };
+  for (const Operation& operation : plan.operations) {
+    const ParameterSlot& slot = operation.parameters;
+    add("weights", operation, slot.weights, slot.weights_count);
+    add("bias", operation, slot.bias, slot.bias_count);
+  }
+  return tensors;
+}
+
+std::vector<double> mean_errors(const std::vector<double>& got, const std::vector<double>& expected,
+                                const std::vector<ParameterTensor>& tensors) {
+  std::vector<double> errors;
+  for (const ParameterTensor& tensor : tensors) {
+    double squares = 0;
+    for (std::size_t i = tensor.begin; i < tensor.begin + tensor.count; ++i) {
+      squares += (got[i] - expected[i]) * (got[i] - expected[i]);
+    }
+    errors.push_back(std::sqrt(squares / static_cast<double>(tensor.count)));
+  }
+  return errors;
+}
+
 /// Compares gradient by gradient.
 void compare(const std::vector<double>& got, const std::vector<double>& expected, const BoundedGradients& bounded,
              GradientReport& report) {
@@ -268,14 +303,32 @@ GradientReport check_gradients(const Course& course, Executor& device, std::int6
   const BoundedGradients bounded =
       bounded_gradients(course.settings.plan, parameters, std::move(batch.images), batch.labels, course.methods);
   report.close_windows = bounded.close_windows;
-  compare(device.gradients(batch.samples), reference->gradients(batch.samples), bounded, report);
+  const std::vector<double> got = device.gradients(batch.samples);
+  const std::vector<double> expected = reference->gradients(batch.samples);
+  compare(got, expected, bounded, report);
+  report.errors = mean_errors(got, expected, parameter_tensors(course.settings.plan));
   return report;
+}
+
+/// Compares the paths by tensor cores with the first one that goes without.
+void add_exactness(const ExecutionPlan& plan, const std::vector<ExecutorPath>& paths,
+                   std::vector<NetworkReport>& reports) {
+  const auto other = std::find_if(paths.begin(), paths.end(), [](const auto& path) { return !path.tensor_cores; });
+  if (other == paths.end()) return;
+  std::vector<std::string> names;
+  for (ParameterTensor& tensor : parameter_tensors(plan)) names.push_back(std::move(tensor.name));
+  const std::vector<double> others = reports[static_cast<std::size_t>(other - paths.begin())].gradients.front().errors;
+  for (std::size_t p = 0; p < paths.size(); ++p) {
+    if (!paths[p].tensor_cores) continue;
+    reports[p].exactness = compare_exactness(reports[p].gradients.front().errors, others, names);
+    reports[p].exactness->other = other->name;
+  }
 }
 
 }  // namespace
 
 bool NetworkReport::passed() const {
-  return trajectory.problem.empty() &&
+  return trajectory.problem.empty() && (!exactness || exactness->problem.empty()) &&
          std::all_of(gradients.begin(), gradients.end(), [](const auto& report) { return report.problem.empty(); });
 }
 
@@ -291,6 +344,22 @@ std::vector<double> drifts(const std::vector<std::vector<double>>& trajectory,
     result.push_back(std::sqrt(squares));
   }
   return result;
+}
+
+ExactnessReport compare_exactness(const std::vector<double>& errors, const std::vector<double>& others,
+                                  const std::vector<std::string>& tensors) {
+  ExactnessReport report;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const double ratio = error_ratio(errors[i], 0, ExactnessReport::allowance * others[i]);
+    report.worst_ratio = std::max(report.worst_ratio, ratio);
+    if (ratio > 1 && report.problem.empty()) {
+      report.problem = fmt::format(
+          "gradients of the {} are off by {:.3g} (root mean square), without tensor cores by "
+          "{:.3g}; allowed are {} times as much",
+          tensors[i], errors[i], others[i], ExactnessReport::allowance);
+    }
+  }
+  return report;
 }
 
 TrajectoryReport judge(const std::vector<double>& device, const std::vector<std::vector<double>>& reference) {
@@ -351,7 +420,8 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
     announce(fmt::format("the device's gradients and run{}{}", paths[p].name.empty() ? "" : ", ", paths[p].name));
     Course own = course;
     for (std::size_t i = 0; i < operations; ++i) own.methods[i] = device.sum_method(i);
-    NetworkReport report{.network = run.network.name(), .path = paths[p].name, .gradients = {}, .trajectory = {}};
+    NetworkReport report{
+        .network = run.network.name(), .path = paths[p].name, .gradients = {}, .exactness = {}, .trajectory = {}};
     start(own, device, initial);
     report.gradients.push_back(check_gradients(own, device, 0));
     trajectories.push_back(follow(own, device, initial, leading.batches));
@@ -363,6 +433,7 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
     }
     reports.push_back(std::move(report));
   }
+  add_exactness(course.settings.plan, paths, reports);
 
   announce(fmt::format("{} more runs of the reference", TrajectoryReport::directions));
   std::vector<Parameters> starts;

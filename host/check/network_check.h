@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,21 @@ struct GradientReport {
   std::int64_t wrong = 0;
   double worst_ratio = 0;
   double loosest_bound = 0;        ///< the largest bound, in units of the largest gradient
+  std::vector<double> errors;      ///< root mean squares, of each of the plan's tensors of parameters
   std::int64_t passed_over = 0;    ///< samples with close windows
   std::int64_t close_windows = 0;  ///< left in the mini-batch where other samples were lacking
   std::string problem;             ///< empty where all is well
+};
+
+/// How exact the gradients of a path by tensor cores are, beside those of another path at the same parameters. Bounds
+/// allow all roundings to point the same way, and where each factor is kept as two numbers have room for one that is
+/// lost; errors that are added up at random have not. Allowed are `allowance` times the other's, of each tensor.
+struct ExactnessReport {
+  static constexpr double allowance = 4;
+
+  std::string other;       ///< its name
+  double worst_ratio = 0;  ///< the largest share of what is allowed
+  std::string problem;     ///< empty where all is well
 };
 
 /// How far a device's parameters drift from the reference's while both train. A drift is the Euclidean distance of two
@@ -68,12 +81,13 @@ struct TrajectoryReport {
   std::string problem;           ///< empty where all is well
 };
 
-/// Both checks of one network.
+/// All checks of one network.
 struct NetworkReport {
   std::string network;                    ///< its name
   std::string path;                       ///< that of ExecutorPath
   std::vector<GradientReport> gradients;  ///< before the first step, after the last, and in a network that begins with
                                           ///< a convolution with ties
+  std::optional<ExactnessReport> exactness;  ///< of the first of them; by tensor cores, where there is another path
   TrajectoryReport trajectory;
 
   [[nodiscard]] bool passed() const;
@@ -93,6 +107,10 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
 /// The distances of `trajectory` [step][parameter] from `origin`, step by step.
 std::vector<double> drifts(const std::vector<std::vector<double>>& trajectory,
                            const std::vector<std::vector<double>>& origin);
+
+/// Judges the errors [tensor] of a path by those of another one. `tensors`: their names.
+ExactnessReport compare_exactness(const std::vector<double>& errors, const std::vector<double>& others,
+                                  const std::vector<std::string>& tensors);
 
 /// Judges the drifts [step] of a device by those of the reference [direction][step].
 TrajectoryReport judge(const std::vector<double>& device, const std::vector<std::vector<double>>& reference);

@@ -85,6 +85,14 @@ void add_network(const check::NetworkReport& network, report::Table& table, cons
                    fmt::format("bounds up to {:.1g} of the largest gradient; {} samples passed over",
                                gradients.loosest_bound, gradients.passed_over)});
   }
+  if (network.exactness) {
+    const bool passed = network.exactness->problem.empty();
+    table.add_row(
+        {"exactness of gradients" + suffix(network), "1", passed ? "0" : "1",
+         ratio_text(network.exactness->worst_ratio), verdict(passed, style),
+         fmt::format("errors up to {:.2g} times those of {}",
+                     check::ExactnessReport::allowance * network.exactness->worst_ratio, network.exactness->other)});
+  }
   const check::TrajectoryReport& trajectory = network.trajectory;
   table.add_row(
       {fmt::format("trajectory of {} steps{}", trajectory.steps, suffix(network)), "1",
@@ -102,6 +110,10 @@ std::string network_failures_text(const check::CheckReport& report, const check:
     if (gradients.problem.empty()) continue;
     text += fmt::format("\n{} {}: {} of {} are wrong, first\n  {}\n{}", style.bold("gradients" + suffix(network)),
                         place_text(gradients), gradients.wrong, gradients.parameters, gradients.problem, repeat);
+  }
+  if (network.exactness && !network.exactness->problem.empty()) {
+    text += fmt::format("\n{}: {}\n{}", style.bold("exactness of gradients" + suffix(network)),
+                        network.exactness->problem, repeat);
   }
   if (const std::string& problem = network.trajectory.problem; !problem.empty()) {
     text += fmt::format("\n{}: {}\n{}", style.bold("trajectory" + suffix(network)), problem, repeat);
