@@ -7,8 +7,8 @@ namespace touchstone::TOUCHSTONE_BACKEND {
 namespace detail {
 
 /// n/d from an estimate of 1/d that is off by at most 2^-22 of it: a Newton step of the reciprocal, and a correction of
-/// the quotient by its remainder, which is exact (Markstein, "Computation of elementary functions on the IBM RISC
-/// System/6000 processor", 1990).
+/// the quotient by its remainder, which is exact where no digit of it is below the smallest float (Markstein,
+/// "Computation of elementary functions on the IBM RISC System/6000 processor", 1990).
 [[nodiscard]] __device__ __forceinline__ float refine_quotient(float n, float d, float estimate) {
   const float reciprocal = fmaf(fmaf(-d, estimate, 1.0F), estimate, estimate);
   const float quotient = n * reciprocal;
@@ -29,7 +29,7 @@ namespace detail {
 }  // namespace detail
 
 /// n/d for 0 <= n <= d and 1 <= d <= 2^100, in a third of the instructions of a division, which looks after all floats:
-/// off by at most 0.51 ulps where the quotient is not subnormal, else by one. NaN stays NaN.
+/// off by at most 0.51 ulps where the quotient is 2^-100 or more, by 1.01 below. NaN stays NaN.
 [[nodiscard]] __device__ __forceinline__ float quotient(float n, float d) {
   return detail::refine_quotient(n, d, detail::estimate_reciprocal(d));
 }
