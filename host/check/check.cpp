@@ -115,10 +115,17 @@ Json to_json(const OperationReport& report) {
   return json;
 }
 
-Json to_json(const NetworkReport& network, const GradientReport& report) {
+/// Of which network and path a report is.
+template <class Report>
+Json place_of(const Report& report) {
   Json json;
-  json["network"] = network.network;
-  json["path"] = network.path;
+  json["network"] = report.network;
+  json["path"] = report.path;
+  return json;
+}
+
+Json to_json(const NetworkReport& network, const GradientReport& report) {
+  Json json = place_of(network);
   json["step"] = report.step;
   json["ties"] = report.ties;
   json["parameters"] = report.parameters;
@@ -131,9 +138,7 @@ Json to_json(const NetworkReport& network, const GradientReport& report) {
 }
 
 Json to_json(const NetworkReport& network, const ExactnessReport& report) {
-  Json json;
-  json["network"] = network.network;
-  json["path"] = network.path;
+  Json json = place_of(network);
   json["other"] = report.other;
   json["worst_ratio"] = ratio(report.worst_ratio);
   json["passed"] = report.problem.empty();
@@ -141,9 +146,7 @@ Json to_json(const NetworkReport& network, const ExactnessReport& report) {
 }
 
 Json to_json(const NetworkReport& network, const TrajectoryReport& report) {
-  Json json;
-  json["network"] = network.network;
-  json["path"] = network.path;
+  Json json = place_of(network);
   json["steps"] = report.steps;
   json["worst_ratio"] = ratio(report.worst_ratio);
   json["worst_step"] = report.worst_step;
@@ -155,9 +158,7 @@ Json to_json(const NetworkReport& network, const TrajectoryReport& report) {
 }
 
 Json to_json(const PropertyReport& report) {
-  Json json;
-  json["network"] = report.network;
-  json["path"] = report.path;
+  Json json = place_of(report);
   json["property"] = report.property;
   json["passed"] = report.problem.empty();
   return json;

@@ -18,6 +18,7 @@
 
 #include "host/check/bounded_gradients.h"
 #include "host/check/compare.h"
+#include "host/model/parameters.h"
 #include "touchstone/device.h"
 #include "touchstone/error.h"
 #include "touchstone/gather.h"
@@ -42,6 +43,7 @@ struct Course {
   std::vector<std::uint32_t> order;  ///< of the first epoch
   double learning_rate = 0;
   std::int64_t steps = 0;
+  std::vector<ParameterTensor> tensors;
   SumMethods methods;  ///< [operation]: the device's way, which the bounds follow
 
   explicit Course(const NetworkRun& run)
@@ -50,7 +52,8 @@ struct Course {
         training(run.training),
         order(shuffled_order(run.seed, RandomPurpose::shuffle, 1, static_cast<std::uint32_t>(run.training->count))),
         learning_rate(run.network.recipe().learning_rate),
-        steps(run.steps) {
+        steps(run.steps),
+        tensors(parameter_tensors(run.network)) {
     const std::int64_t batches = std::max(steps, gradient_batches);
     if (training->count < batches * settings.batch_size) {
       throw Error(fmt::format("check: {} mini-batches of {} samples need {} images, the training set has {}", batches,
@@ -215,39 +218,28 @@ std::vector<Trajectory> follow_reference(const Course& course, const std::vector
   return trajectories;
 }
 
-/// A tensor of the flat parameter vector.
-struct ParameterTensor {
-  std::string name;
-  std::size_t begin;
-  std::size_t count;
-};
-
-std::vector<ParameterTensor> parameter_tensors(const ExecutionPlan& plan) {
-  std::vector<ParameterTensor> tensors;
-  const auto add = [&tensors](const char* kind, const Operation& operation, std::int64_t begin, std::int64_t count) {
-    if (count == 0) return;
-    tensors.push_back({fmt::format("{} of {}", kind, operation.layer), static_cast<std::size_t>(begin),
-                       static_cast<std::size_t>(count)});
-  };
-  for (const Operation& operation : plan.operations) {
-    const ParameterSlot& slot = operation.parameters;
-    add("weights", operation, slot.weights, slot.weights_count);
-    add("bias", operation, slot.bias, slot.bias_count);
-  }
-  return tensors;
+double squared_distance(std::span<const double> a, std::span<const double> b) {
+  double squares = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
+  return squares;
 }
 
-std::vector<double> mean_errors(const std::vector<double>& got, const std::vector<double>& expected,
+std::vector<double> mean_errors(std::span<const double> got, std::span<const double> expected,
                                 const std::vector<ParameterTensor>& tensors) {
   std::vector<double> errors;
   for (const ParameterTensor& tensor : tensors) {
-    double squares = 0;
-    for (std::size_t i = tensor.begin; i < tensor.begin + tensor.count; ++i) {
-      squares += (got[i] - expected[i]) * (got[i] - expected[i]);
-    }
-    errors.push_back(std::sqrt(squares / static_cast<double>(tensor.count)));
+    const auto begin = static_cast<std::size_t>(tensor.offset);
+    const auto count = static_cast<std::size_t>(tensor.count);
+    errors.push_back(std::sqrt(squared_distance(got.subspan(begin, count), expected.subspan(begin, count)) /
+                               static_cast<double>(count)));
   }
   return errors;
+}
+
+/// "weights of conv1"
+std::string described(const ParameterTensor& tensor) {
+  const bool is_bias = tensor.shape.size() == 1;
+  return fmt::format("{} of {}", is_bias ? "bias" : "weights", tensor.name.substr(0, tensor.name.rfind('.')));
 }
 
 /// Compares gradient by gradient.
@@ -306,17 +298,17 @@ GradientReport check_gradients(const Course& course, Executor& device, std::int6
   const std::vector<double> got = device.gradients(batch.samples);
   const std::vector<double> expected = reference->gradients(batch.samples);
   compare(got, expected, bounded, report);
-  report.errors = mean_errors(got, expected, parameter_tensors(course.settings.plan));
+  report.errors = mean_errors(got, expected, course.tensors);
   return report;
 }
 
 /// Compares the paths by tensor cores with the first one that goes without.
-void add_exactness(const ExecutionPlan& plan, const std::vector<ExecutorPath>& paths,
+void add_exactness(const std::vector<ParameterTensor>& tensors, const std::vector<ExecutorPath>& paths,
                    std::vector<NetworkReport>& reports) {
   const auto other = std::find_if(paths.begin(), paths.end(), [](const auto& path) { return !path.tensor_cores; });
   if (other == paths.end()) return;
   std::vector<std::string> names;
-  for (ParameterTensor& tensor : parameter_tensors(plan)) names.push_back(std::move(tensor.name));
+  for (const ParameterTensor& tensor : tensors) names.push_back(described(tensor));
   const std::vector<double> others = reports[static_cast<std::size_t>(other - paths.begin())].gradients.front().errors;
   for (std::size_t p = 0; p < paths.size(); ++p) {
     if (!paths[p].tensor_cores) continue;
@@ -336,12 +328,7 @@ std::vector<double> drifts(const std::vector<std::vector<double>>& trajectory,
                            const std::vector<std::vector<double>>& origin) {
   std::vector<double> result;
   for (std::size_t step = 0; step < origin.size(); ++step) {
-    double squares = 0;
-    for (std::size_t i = 0; i < origin[step].size(); ++i) {
-      const double difference = trajectory[step][i] - origin[step][i];
-      squares += difference * difference;
-    }
-    result.push_back(std::sqrt(squares));
+    result.push_back(std::sqrt(squared_distance(trajectory[step], origin[step])));
   }
   return result;
 }
@@ -433,7 +420,7 @@ std::vector<NetworkReport> check_network(const NetworkRun& run, const std::vecto
     }
     reports.push_back(std::move(report));
   }
-  add_exactness(course.settings.plan, paths, reports);
+  add_exactness(course.tensors, paths, reports);
 
   announce(fmt::format("{} more runs of the reference", TrajectoryReport::directions));
   std::vector<Parameters> starts;
